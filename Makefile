@@ -1,0 +1,119 @@
+# Hallpass: `make` builds everything into build/, `make demo` shows it, `make test` proves it.
+# src/<floor>/*.c is one static library; each cgi-bin/<family>.c is one program linked with it.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+RUNDIR ?= /run/hallpass
+LOGDIR ?= /var/log/hallpass
+
+# CFLAGS, CPPFLAGS and LDFLAGS are yours; what the code needs is below, and yours come after it.
+PACKAGES       := sqlite3 jansson libcurl libcrypto
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+OPTIMISED = $(and $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if $(filter -fsanitize=%,$(CFLAGS)),,yes))
+HALLPASS_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Isrc -Wall -Wextra -Wconversion -Wshadow \
+	-fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -pthread \
+	$(if $(OPTIMISED),-D_FORTIFY_SOURCE=2) $(PACKAGE_CFLAGS)
+HALLPASS_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
+HALLPASS_LIBS = $(PACKAGE_LIBS) -lfcgi
+SANITIZED = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-DARENA_DEBUG
+
+objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+MAINS    := $(wildcard src/cli/main.c src/worker/main.c)
+LIBRARY  := $(BUILD)/libhallpass.a
+MEMBERS  := $(call objects,$(sort $(filter-out $(MAINS),$(wildcard src/*/*.c))))
+PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%,$(wildcard cgi-bin/*.c)) \
+	$(if $(filter src/cli/%,$(MAINS)),$(BUILD)/bin/hallpass) \
+	$(if $(filter src/worker/%,$(MAINS)),$(BUILD)/bin/hallpass-worker)
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+SUPPORT  := $(call objects,$(wildcard tests/support/*.c))
+JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
+
+all: $(LIBRARY) $(PROGRAMS)
+units: $(UNITS)
+run-units: $(UNITS)
+	@tests/house/units $^
+
+# The first step of demo and test installs what the machine lacks, hence the second make after it.
+demo:
+	@scripts/deps
+	$(SUBMAKE) all
+	@scripts/demo
+
+test:
+	@scripts/deps
+	$(SUBMAKE) all run-units
+	$(SUBMAKE) check
+	@tests/house/floors
+	@BUILD=$(abspath $(BUILD)) PYTHONPYCACHEPREFIX=$(abspath $(BUILD))/pycache /usr/bin/python3 -m pytest \
+		-q -n 2 --dist loadfile -o cache_dir=$(abspath $(BUILD))/pytest tests
+
+check:
+	$(SUBMAKE) run-units BUILD=$(BUILD)/asan CFLAGS='$(SANITIZED)'
+
+lint:
+	clang-format --dry-run -Werror $(shell find src cgi-bin tests -name '*.[ch]')
+	shellcheck scripts/* .ci/run tests/house/units
+	tests/house/floors
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 -Isrc src cgi-bin
+	$(SUBMAKE) all units BUILD=$(BUILD)/lint-gcc CC=gcc CFLAGS='-O2 -Werror'
+	$(SUBMAKE) all units BUILD=$(BUILD)/lint-clang CC=clang CFLAGS='-O2 -Werror'
+
+format:
+	clang-format -i $(shell find src cgi-bin tests -name '*.[ch]')
+
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin libexec/hallpass/cgi-bin share/hallpass share/doc/hallpass)
+	install $(BUILD)/bin/* $(DESTDIR)$(PREFIX)/bin/
+	install $(BUILD)/cgi-bin/* $(DESTDIR)$(PREFIX)/libexec/hallpass/cgi-bin/
+	install -m 644 schema.sql $(DESTDIR)$(PREFIX)/share/hallpass/
+	sed -e 's|@LISTEN@|80|; s|@SOCKETS@|$(RUNDIR)|; s|@LOGS@|$(LOGDIR)|' nginx/hallpass.conf \
+		>$(DESTDIR)$(PREFIX)/share/hallpass/nginx.conf
+	install -m 644 LICENSE README.md $(wildcard docs/*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/
+
+clean:
+	rm -rf $(BUILD)
+
+$(BUILD)/cgi-bin/%: $(BUILD)/obj/cgi-bin/%.o $(LIBRARY)
+	$(LINK)
+$(BUILD)/bin/hallpass: $(BUILD)/obj/src/cli/main.o $(LIBRARY)
+	$(LINK)
+$(BUILD)/bin/hallpass-worker: $(BUILD)/obj/src/worker/main.o $(LIBRARY)
+	$(LINK)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/members
+	$(LINK) -lcmocka
+LINK = @mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(HALLPASS_CFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) \
+	$(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(HALLPASS_LIBS)
+
+$(LIBRARY): $(MEMBERS) $(BUILD)/obj/schema_sql.o $(BUILD)/members
+	@rm -f $@ && echo "  AR   $@" && $(AR) rcs $@ $(filter %.o,$^)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(COMPILE)
+$(BUILD)/obj/schema_sql.o: $(BUILD)/schema_sql.c $(BUILD)/flags
+	$(COMPILE)
+COMPILE = @mkdir -p $(@D) && echo "  CC   $@" && $(CC) $(HALLPASS_CFLAGS) $(if $(findstring /tests/,$@),-Itests) \
+	$(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# schema.sql as a C string, so that a program carries the schema that it was built with.
+$(BUILD)/schema_sql.c: schema.sql
+	@mkdir -p $(@D) && { echo 'extern const char schema_sql[];'; echo 'const char schema_sql[] ='; \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< && echo ';'; } >$@
+
+# Each changes when what it lists does: other flags compile everything anew, another list of sources archives.
+$(BUILD)/flags: LIST = $(CC) $(HALLPASS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) $(LDFLAGS) $(HALLPASS_LIBS)
+$(BUILD)/members: LIST = $(MEMBERS) $(SUPPORT)
+$(BUILD)/flags $(BUILD)/members: FORCE
+	@pkg-config --exists $(PACKAGES) || { echo "make: libraries are missing: run scripts/deps" >&2; exit 1; }
+	@mkdir -p $(@D) && echo '$(LIST)' | cmp -s - $@ || echo '$(LIST)' >$@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+FORCE:
+.PHONY: all units run-units demo test check lint format install clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
