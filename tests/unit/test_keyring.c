@@ -1,0 +1,320 @@
+#include "base/encode.h"
+#include "base/keyring.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[64], file[128];
+static const struct seal_place place = {"zoom_oauth_connections", "refresh_token", "zoauth_1", 7};
+
+/* 32 bytes of 'a', 'b' and 'c' in base64. */
+static const char key_a[] = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=";
+static const char key_b[] = "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=";
+
+static int make_directory(void **state)
+{
+	(void)state;
+	snprintf(directory, sizeof(directory), "/tmp/hallpass-test-XXXXXX");
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	snprintf(file, sizeof(file), "%s/encryption.keys", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	unlink(file);
+	return rmdir(directory);
+}
+
+static void write_file(const char *text, mode_t mode)
+{
+	FILE *out;
+
+	unlink(file);
+	out = fopen(file, "w");
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(chmod(file, mode), 0);
+}
+
+static struct keyring *open_keys(const char *text)
+{
+	struct keyring *keyring;
+	struct error err = {0};
+
+	write_file(text, 0600);
+	if (!keyring_open(&keyring, file, &err))
+		fail_msg("%s", err.message);
+	return keyring;
+}
+
+static void expect_refused(const char *text, mode_t mode, const char *why)
+{
+	struct keyring *keyring;
+	struct error err = {0};
+
+	write_file(text, mode);
+	if (keyring_open(&keyring, file, &err))
+		fail_msg("was opened: %s", text);
+	assert_int_equal(err.kind, ERROR_INVALID);
+	if (strstr(err.message, why) == NULL || strstr(err.message, file) == NULL)
+		fail_msg("'%s' does not name the file and '%s'", err.message, why);
+	assert_null(strstr(err.message, "YWFh"));
+}
+
+static void expect_shut(const struct keyring *keyring, const struct seal_place *at,
+			struct sealed sealed)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const char *text = "untouched";
+	struct error err = {0};
+
+	assert_false(keyring_open_sealed(keyring, &arena, at, sealed, &text, &err));
+	assert_int_equal(err.kind, ERROR_INTERNAL);
+	assert_string_equal(err.code, "credentials_unreadable");
+	assert_string_equal(text, "untouched");
+}
+
+static void expect_text(const struct keyring *keyring, struct sealed sealed, const char *expected)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const char *text;
+	struct error err = {0};
+
+	if (!keyring_open_sealed(keyring, &arena, &place, sealed, &text, &err))
+		fail_msg("%s", err.message);
+	assert_string_equal(text, expected);
+}
+
+static void a_fresh_key_file_opens_and_is_for_its_owner_alone(void **state)
+{
+	SCOPED(keyring_close) struct keyring *keyring = NULL;
+	struct error err = {0};
+	struct stat status;
+
+	(void)state;
+	unlink(file);
+	assert_true(keyring_create_file(file, &err));
+	assert_int_equal(stat(file, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_true(keyring_open(&keyring, file, &err));
+}
+
+static void a_key_file_is_never_overwritten(void **state)
+{
+	SCOPED(keyring_close) struct keyring *keyring = NULL;
+	struct error err = {0};
+
+	(void)state;
+	write_file(key_a, 0600);
+	assert_false(keyring_create_file(file, &err));
+	assert_int_equal(err.kind, ERROR_CONFLICT);
+	assert_true(keyring_open(&keyring, file, &err));
+}
+
+static void two_fresh_key_files_hold_different_keys(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *one = NULL;
+	SCOPED(keyring_close) struct keyring *other = NULL;
+	struct error err = {0};
+
+	(void)state;
+	unlink(file);
+	assert_true(keyring_create_file(file, &err) && keyring_open(&one, file, &err));
+	unlink(file);
+	assert_true(keyring_create_file(file, &err) && keyring_open(&other, file, &err));
+	expect_shut(other, &place, keyring_seal(one, &arena, &place, "token"));
+}
+
+static void what_was_sealed_opens_at_its_place(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	char large[5000];
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	large[sizeof(large) - 1] = '\0';
+	expect_text(keyring, keyring_seal(keyring, &arena, &place, "token"), "token");
+	expect_text(keyring, keyring_seal(keyring, &arena, &place, ""), "");
+	expect_text(keyring, keyring_seal(keyring, &arena, &place, large), large);
+}
+
+static void a_sealed_value_does_not_hold_its_text(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed sealed = keyring_seal(keyring, &arena, &place, "refresh-token");
+
+	(void)state;
+	assert_null(memmem(sealed.bytes, sealed.size, "refresh", 7));
+}
+
+static void none_seals_to_none(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed sealed = keyring_seal(keyring, &arena, &place, NULL);
+	const char *text = "old";
+	struct error err = {0};
+
+	(void)state;
+	assert_null(sealed.bytes);
+	assert_int_equal(sealed.size, 0);
+	assert_true(keyring_open_sealed(keyring, &arena, &place, sealed, &text, &err));
+	assert_null(text);
+}
+
+static void a_value_moved_to_another_place_stays_shut(void **state)
+{
+	static const struct seal_place others[] = {
+		{"zoom_oauth_apps", "refresh_token", "zoauth_1", 7},
+		{"zoom_oauth_connections", "access_token", "zoauth_1", 7},
+		{"zoom_oauth_connections", "refresh_token", "zoauth_2", 7},
+		{"zoom_oauth_connections", "refresh_token", "zoauth_1", 8},
+		{"zoom_oauth_connections", "refresh_token", "zoauth_1", 77},
+	};
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed sealed = keyring_seal(keyring, &arena, &place, "token");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		expect_shut(keyring, &others[i], sealed);
+}
+
+static void the_newest_key_seals_and_all_keys_open(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *a = open_keys(key_a);
+	SCOPED(keyring_close) struct keyring *b = open_keys(key_b);
+	SCOPED(keyring_close)
+	struct keyring *both =
+		open_keys(arena_printf(&arena, "# newest first\n\n  %s  # of this year\r\n%s\n",
+				       key_b, key_a));
+	const struct sealed sealed = keyring_seal(both, &arena, &place, "new");
+
+	(void)state;
+	expect_text(both, keyring_seal(a, &arena, &place, "old"), "old");
+	expect_text(both, keyring_seal(b, &arena, &place, "newer"), "newer");
+	expect_text(b, sealed, "new");
+	expect_shut(a, &place, sealed);
+}
+
+static void altered_and_cut_values_stay_shut(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed sealed = keyring_seal(keyring, &arena, &place, "token");
+
+	(void)state;
+	for (size_t i = 0; i < sealed.size; i++) {
+		unsigned char *altered = arena_memdup(&arena, sealed.bytes, sealed.size);
+
+		altered[i] ^= 1;
+		expect_shut(keyring, &place, (struct sealed){altered, sealed.size});
+		expect_shut(keyring, &place,
+			    (struct sealed){arena_memdup(&arena, sealed.bytes, i), i});
+	}
+}
+
+static void a_wrong_key_file_is_named_and_its_keys_are_not(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+
+	(void)state;
+	expect_refused("", 0600, "holds no key");
+	expect_refused("# nothing\n\n", 0600, "holds no key");
+	expect_refused("\n# x\nYWFh\n", 0600, "line 3: not a key");
+	expect_refused("not base64!\n", 0600, "line 1: not a key");
+	expect_refused(arena_printf(&arena, "%s%s\n", key_a, key_a), 0600, "line 1: not a key");
+	expect_refused(arena_printf(&arena, "%s\n%.40s\n", key_a, key_a), 0600,
+		       "line 2: not a key");
+	/* A second key on the line would be lost without a word. */
+	expect_refused(arena_printf(&arena, "%s %s\n", key_a, key_b), 0600, "line 1: not a key");
+}
+
+static void a_long_comment_is_a_comment(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	struct keyring *keyring = open_keys(arena_printf(&arena, "# %0600d\n%s\n", 0, key_a));
+
+	(void)state;
+	keyring_close(&keyring);
+	expect_refused(arena_printf(&arena, "# %0600d\nYWFh\n", 0), 0600, "line 2: not a key");
+}
+
+static void sixty_four_keys_are_the_most(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const char *keys = "";
+	struct keyring *keyring;
+
+	(void)state;
+	for (int i = 0; i < 64; i++)
+		keys = arena_printf(&arena, "%s%s\n", keys, key_a);
+	keyring = open_keys(keys);
+	keyring_close(&keyring);
+	assert_null(keyring);
+	expect_refused(arena_printf(&arena, "%s%s\n", keys, key_a), 0600, "line 65: more than 64");
+}
+
+static void a_file_that_lets_others_in_is_refused(void **state)
+{
+	static const mode_t open_modes[] = {0604, 0602, 0601, 0644, 0620, 0666};
+	SCOPED(keyring_close) struct keyring *keyring = NULL;
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(open_modes); i++)
+		expect_refused(key_a, open_modes[i], "chmod 600");
+	write_file(key_a, 0640);
+	assert_true(keyring_open(&keyring, file, &err));
+}
+
+static void a_missing_file_says_how_to_make_one(void **state)
+{
+	struct keyring *keyring;
+	struct error err = {0};
+
+	(void)state;
+	unlink(file);
+	assert_false(keyring_open(&keyring, file, &err));
+	assert_int_equal(err.kind, ERROR_INVALID);
+	assert_non_null(strstr(err.message, "hallpass init"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_fresh_key_file_opens_and_is_for_its_owner_alone),
+		cmocka_unit_test(a_key_file_is_never_overwritten),
+		cmocka_unit_test(two_fresh_key_files_hold_different_keys),
+		cmocka_unit_test(what_was_sealed_opens_at_its_place),
+		cmocka_unit_test(a_sealed_value_does_not_hold_its_text),
+		cmocka_unit_test(none_seals_to_none),
+		cmocka_unit_test(a_value_moved_to_another_place_stays_shut),
+		cmocka_unit_test(the_newest_key_seals_and_all_keys_open),
+		cmocka_unit_test(altered_and_cut_values_stay_shut),
+		cmocka_unit_test(a_wrong_key_file_is_named_and_its_keys_are_not),
+		cmocka_unit_test(a_long_comment_is_a_comment),
+		cmocka_unit_test(sixty_four_keys_are_the_most),
+		cmocka_unit_test(a_file_that_lets_others_in_is_refused),
+		cmocka_unit_test(a_missing_file_says_how_to_make_one),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
