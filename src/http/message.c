@@ -1,0 +1,293 @@
+#include "http/message.h"
+
+#include "base/encode.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *request_variable(const struct request *request, const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (char *const *variable = request->variables; *variable != NULL; variable++)
+		if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=')
+			return *variable + length + 1;
+	return NULL;
+}
+
+/* RFC 3875 4.1.18: upper case, - becomes _, HTTP_ in front. */
+static bool is_header(const char *variable, const char *name)
+{
+	if (strncmp(variable, "HTTP_", 5) != 0)
+		return false;
+	for (variable += 5; *name != '\0'; name++, variable++) {
+		const char c = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
+
+		if (*variable != c)
+			return false;
+	}
+	return *variable == '=';
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+	if (strcasecmp(name, "content-type") == 0)
+		return request_variable(request, "CONTENT_TYPE");
+	for (char *const *variable = request->variables; *variable != NULL; variable++)
+		if (is_header(*variable, name))
+			return strchr(*variable, '=') + 1;
+	return NULL;
+}
+
+const char *request_path_parameter(const struct request *request, const char *name)
+{
+	for (size_t i = 0; i < request->parameter_count; i++)
+		if (strcmp(request->parameters[i].name, name) == 0)
+			return request->parameters[i].value;
+	assert(false && "the route names the parameter");
+	return NULL;
+}
+
+/* Where nobody passes REQUEST_URI on (a shell, a bare CGI server), the path is in these two. */
+static const char *target_of(const struct request *request, struct arena *arena)
+{
+	const char *uri = request_variable(request, "REQUEST_URI");
+	const char *script, *info, *query;
+
+	if (uri != NULL)
+		return uri;
+	script = request_variable(request, "SCRIPT_NAME");
+	info = request_variable(request, "PATH_INFO");
+	query = request_variable(request, "QUERY_STRING");
+	/* A program that is called by its own name tells its route by PATH_INFO alone. */
+	if (info != NULL && (strncmp(info, "/api/", 5) == 0 || script == NULL))
+		script = "";
+	return arena_printf(arena, "%s%s?%s", script != NULL ? script : "",
+			    info != NULL ? info : "", query != NULL ? query : "");
+}
+
+static bool read_size(const struct request *request, size_t *body_size, struct error *err)
+{
+	const char *text = request_variable(request, "CONTENT_LENGTH");
+	unsigned long long size;
+	char *end;
+
+	*body_size = 0;
+	if (text == NULL || *text == '\0')
+		return true;
+	errno = 0;
+	size = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end != '\0')
+		return error_set(err, ERROR_INVALID, "Content-Length is not a number");
+	if (errno != 0 || size > HTTP_BODY_BYTES_MAX)
+		return error_set(err, ERROR_TOO_LARGE, "the body is larger than %d bytes",
+				 HTTP_BODY_BYTES_MAX);
+	*body_size = (size_t)size;
+	return true;
+}
+
+bool request_read(struct request *request, struct arena *arena, char *const *variables,
+		  size_t *body_size, struct error *err)
+{
+	const char *target;
+	size_t length;
+
+	*request = (struct request){.arena = arena,
+				    .variables = variables,
+				    .body = "",
+				    .path = "",
+				    .query = ""};
+	request->method = request_variable(request, "REQUEST_METHOD");
+	if (request->method == NULL)
+		request->method = "";
+	target = target_of(request, arena);
+	if (strlen(target) > HTTP_TARGET_BYTES_MAX)
+		return error_set_code(err, ERROR_INVALID, "target_too_long",
+				      "the path and query are longer than %d bytes",
+				      HTTP_TARGET_BYTES_MAX);
+	length = strcspn(target, "?");
+	request->query = target[length] == '?' ? target + length + 1 : "";
+	if (length > 1 && target[length - 1] == '/')
+		length--;
+	request->path = arena_strndup(arena, target, length);
+	return read_size(request, body_size, err);
+}
+
+void json_release(json_t **value)
+{
+	json_decref(*value);
+}
+
+/* jansson itself goes 2048 deep, which a small thread's stack does not. */
+static bool is_too_deep(const char *text, size_t size)
+{
+	bool in_string = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (in_string) {
+			if (text[i] == '\\')
+				i++;
+			else if (text[i] == '"')
+				in_string = false;
+		} else if (text[i] == '"') {
+			in_string = true;
+		} else if (text[i] == '{' || text[i] == '[') {
+			if (++depth > JSON_DEPTH_MAX)
+				return true;
+		} else if (text[i] == '}' || text[i] == ']') {
+			depth--;
+		}
+	}
+	return false;
+}
+
+bool json_read(const char *text, size_t size, json_t **value, struct error *err)
+{
+	json_error_t reason;
+
+	if (is_too_deep(text, size))
+		return error_set_code(err, ERROR_INVALID, "invalid_json",
+				      "the JSON is nested more than %d deep", JSON_DEPTH_MAX);
+	*value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
+	if (*value == NULL) {
+		/* jansson quotes what it found near the place, which may be a secret: that part goes. */
+		reason.text[strcspn(reason.text, "'")] = '\0';
+		return error_set_code(err, ERROR_INVALID, "invalid_json",
+				      "not valid JSON: line %d, column %d: %s", reason.line,
+				      reason.column, reason.text);
+	}
+	return true;
+}
+
+static bool is_json_type(const char *content_type)
+{
+	static const char wanted[] = "application/json";
+	const size_t length = sizeof(wanted) - 1;
+
+	return content_type != NULL && strncasecmp(content_type, wanted, length) == 0 &&
+	       strchr("; \t", content_type[length]) != NULL;
+}
+
+bool request_json(const struct request *request, bool is_empty_allowed, json_t **body,
+		  struct error *err)
+{
+	json_t *value;
+
+	if (request->body_size == 0 && is_empty_allowed) {
+		*body = json_object();
+		return true;
+	}
+	if (!is_json_type(request_header(request, "content-type")))
+		return error_set(
+			err, ERROR_MEDIA_TYPE,
+			"send the body as JSON with the header Content-Type: application/json");
+	if (request->body_size == 0)
+		return error_set_code(err, ERROR_INVALID, "invalid_json",
+				      "the body is empty; expected a JSON object");
+	if (!json_read(request->body, request->body_size, &value, err))
+		return false;
+	if (!json_is_object(value)) {
+		json_decref(value);
+		return error_set_code(err, ERROR_INVALID, "invalid_json",
+				      "the body is valid JSON, but not an object");
+	}
+	*body = value;
+	return true;
+}
+
+const char *json_text(struct arena *arena, const json_t *value)
+{
+	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+	const size_t size = json_dumpb(value, NULL, 0, flags);
+	char *text = arena_alloc(arena, size + 1);
+
+	json_dumpb(value, text, size, flags);
+	return text;
+}
+
+json_t *json_string_or_null(const char *text)
+{
+	return text != NULL ? json_string(text) : json_null();
+}
+
+void respond_json(struct response *response, struct arena *arena, int status, json_t *body)
+{
+	assert(body != NULL);
+	response->status = status;
+	response->content_type = "application/json";
+	response->body = json_text(arena, body);
+	json_decref(body);
+}
+
+int error_http_status(enum error_kind kind)
+{
+	static const int statuses[] = {
+		[ERROR_NONE] = 500,
+		[ERROR_INVALID] = 400,
+		[ERROR_UNAUTHENTICATED] = 401,
+		[ERROR_NOT_FOUND] = 404,
+		[ERROR_METHOD] = 405,
+		[ERROR_CONFLICT] = 409,
+		[ERROR_TOO_LARGE] = 413,
+		[ERROR_MEDIA_TYPE] = 415,
+		[ERROR_RATE_LIMITED] = 429,
+		[ERROR_BUSY] = 503,
+		[ERROR_STORAGE] = 503,
+		[ERROR_ZOOM_REFUSED] = 502,
+		[ERROR_ZOOM_TIMEOUT] = 504,
+		[ERROR_ZOOM_UNAVAILABLE] = 503,
+		[ERROR_INTERNAL] = 500,
+	};
+
+	assert((size_t)kind < COUNT_OF(statuses));
+	return statuses[kind];
+}
+
+void respond_error(struct response *response, struct arena *arena, const struct error *err)
+{
+	json_t *body = json_object(), *message = json_string(err->message);
+
+	/* A sentence that quotes bytes which are no UTF-8 is no JSON string. */
+	json_object_set_new(body, "error",
+			    message != NULL ? message
+					    : json_string("the request cannot be served"));
+	json_object_set_new(body, "code", json_string(err->code));
+	if (err->details != NULL)
+		json_object_set_new(body, "details", json_loads(err->details, 0, NULL));
+	respond_json(response, arena, error_http_status(err->kind), body);
+	response->retry_after_s = err->retry_after_s;
+}
+
+const char *http_reason_phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} phrases[] = {
+		{200, "OK"},
+		{201, "Created"},
+		{204, "No Content"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{409, "Conflict"},
+		{413, "Content Too Large"},
+		{415, "Unsupported Media Type"},
+		{429, "Too Many Requests"},
+		{500, "Internal Server Error"},
+		{502, "Bad Gateway"},
+		{503, "Service Unavailable"},
+		{504, "Gateway Timeout"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Unknown";
+}

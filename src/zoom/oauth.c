@@ -1,0 +1,195 @@
+#include "zoom/oauth.h"
+
+#include "base/encode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXPIRES_IN_DEFAULT_S = 3600, EXPIRES_IN_MAX_S = 86400 };
+
+/* A field of the form; one whose value is NULL is left out. */
+struct form_field {
+	const char *name, *value;
+};
+
+/* Secrets go into the body, not into the query, which access logs keep. */
+static const char *form_of(struct arena *arena, const struct form_field *fields, size_t count)
+{
+	const char *form = "";
+
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].value != NULL)
+			form = arena_printf(arena, "%s%s%s=%s", form, form[0] == '\0' ? "" : "&",
+					    fields[i].name, percent_encode(arena, fields[i].value));
+	return form;
+}
+
+static const char *basic_authorization(struct arena *arena,
+				       const struct zoom_client_credentials *credentials)
+{
+	const char *pair =
+		arena_printf(arena, "%s:%s", credentials->client_id, credentials->client_secret);
+
+	return arena_printf(arena, "Basic %s", base64_encode(arena, pair, strlen(pair)));
+}
+
+static bool post_form(const struct zoom_endpoint *zoom, struct arena *arena, const char *path,
+		      const struct zoom_client_credentials *credentials, const char *form,
+		      struct http_answer *answer, struct zoom_failure *failure)
+{
+	const struct http_header headers[] = {
+		{"Authorization", basic_authorization(arena, credentials)},
+		{"Content-Type", "application/x-www-form-urlencoded"},
+		{"Accept", "application/json"},
+	};
+	const struct http_call call = {
+		.method = "POST",
+		.url = arena_printf(arena, "%s%s", zoom->oauth_url, path),
+		.headers = headers,
+		.header_count = COUNT_OF(headers),
+		.body = form,
+		.body_size = strlen(form),
+		.timeout_ms = zoom->timeout_ms,
+	};
+	struct error err;
+	bool was_sent;
+
+	if (http_client_call(zoom->client, arena, &call, answer, &was_sent, &err))
+		return true;
+	zoom_failure_of_call(arena, &err, was_sent, failure);
+	return false;
+}
+
+static bool is_token(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (text == NULL || *text == '\0')
+		return false;
+	for (; *text != '\0'; text++)
+		if (*text < 0x21 || *text > 0x7e)
+			return false;
+	return true;
+}
+
+/* A 2xx without what it must bring: nothing is wrong with the grant that anybody could know of. */
+static bool refuse_answer(struct arena *arena, const struct http_answer *answer, const char *field,
+			  struct zoom_failure *failure)
+{
+	*failure = (struct zoom_failure){
+		.class = ZOOM_FAILURE_UNAVAILABLE,
+		.status = answer->status,
+		.reason = arena_printf(arena, "the answer lacks %s", field),
+		.was_sent = true,
+	};
+	return false;
+}
+
+/* Never a reason to throw tokens away: what cannot be read counts as not sent. */
+static long expires_in_of(const json_t *body)
+{
+	const json_t *value = json_object_get(body, "expires_in");
+	const long long seconds = json_is_string(value)
+					  ? strtoll(json_string_value(value), NULL, 10)
+					  : json_integer_value(value);
+
+	if (seconds < 1)
+		return EXPIRES_IN_DEFAULT_S;
+	return seconds > EXPIRES_IN_MAX_S ? EXPIRES_IN_MAX_S : (long)seconds;
+}
+
+/* A missing refresh token is the caller's to judge; one that is there must be usable. */
+static bool read_tokens(struct arena *arena, const struct http_answer *answer, const json_t *body,
+			struct zoom_token_set *tokens, struct zoom_failure *failure)
+{
+	const json_t *access_token = json_object_get(body, "access_token");
+	const json_t *refresh_token = json_object_get(body, "refresh_token");
+	const char *scope = json_string_value(json_object_get(body, "scope"));
+
+	if (!is_token(access_token))
+		return refuse_answer(arena, answer, "access_token", failure);
+	if (refresh_token != NULL && !json_is_null(refresh_token) && !is_token(refresh_token))
+		return refuse_answer(arena, answer, "a usable refresh_token", failure);
+	*tokens = (struct zoom_token_set){
+		.access_token = arena_strdup(arena, json_string_value(access_token)),
+		.refresh_token = arena_strdup(arena, json_string_value(refresh_token)),
+		.scope = scope == NULL ? "" : arena_strdup(arena, scope),
+		.expires_in_s = expires_in_of(body),
+	};
+	return true;
+}
+
+static bool request_tokens(const struct zoom_endpoint *zoom, struct arena *arena,
+			   const struct zoom_client_credentials *credentials, const char *form,
+			   bool needs_refresh_token, struct zoom_token_set *tokens,
+			   struct zoom_failure *failure)
+{
+	SCOPED(json_decrefp) json_t *body = NULL;
+	struct http_answer answer;
+
+	if (!post_form(zoom, arena, "/token", credentials, form, &answer, failure))
+		return false;
+	body = zoom_answer_read(arena, &answer, true, clock_now(zoom->clock), failure);
+	if (body == NULL || !read_tokens(arena, &answer, body, tokens, failure))
+		return false;
+	if (needs_refresh_token && tokens->refresh_token == NULL)
+		return refuse_answer(arena, &answer, "refresh_token", failure);
+	return true;
+}
+
+bool zoom_oauth_check_client(const struct zoom_endpoint *zoom, struct arena *arena,
+			     const struct zoom_client_credentials *credentials,
+			     struct zoom_failure *failure)
+{
+	struct zoom_token_set unused;
+
+	return request_tokens(zoom, arena, credentials, "grant_type=client_credentials", false,
+			      &unused, failure);
+}
+
+bool zoom_oauth_exchange_code(const struct zoom_endpoint *zoom, struct arena *arena,
+			      const struct zoom_client_credentials *credentials, const char *code,
+			      const char *redirect_uri, const char *code_verifier,
+			      struct zoom_token_set *tokens, struct zoom_failure *failure)
+{
+	const struct form_field fields[] = {
+		{"grant_type", "authorization_code"},
+		{"code", code},
+		{"redirect_uri", redirect_uri},
+		{"code_verifier", code_verifier},
+	};
+
+	return request_tokens(zoom, arena, credentials, form_of(arena, fields, COUNT_OF(fields)),
+			      true, tokens, failure);
+}
+
+bool zoom_oauth_refresh(const struct zoom_endpoint *zoom, struct arena *arena,
+			const struct zoom_client_credentials *credentials,
+			const char *refresh_token, struct zoom_token_set *tokens,
+			struct zoom_failure *failure)
+{
+	const struct form_field fields[] = {
+		{"grant_type", "refresh_token"},
+		{"refresh_token", refresh_token},
+	};
+
+	return request_tokens(zoom, arena, credentials, form_of(arena, fields, COUNT_OF(fields)),
+			      false, tokens, failure);
+}
+
+bool zoom_oauth_revoke(const struct zoom_endpoint *zoom, struct arena *arena,
+		       const struct zoom_client_credentials *credentials, const char *access_token,
+		       struct zoom_failure *failure)
+{
+	const struct form_field fields[] = {{"token", access_token}};
+	const char *form = form_of(arena, fields, COUNT_OF(fields));
+	struct http_answer answer;
+
+	if (!post_form(zoom, arena, "/revoke", credentials, form, &answer, failure))
+		return false;
+	/* Whatever the body says: nothing in it is needed. */
+	if (answer.status >= 200 && answer.status <= 299)
+		return true;
+	json_decref(zoom_answer_read(arena, &answer, true, clock_now(zoom->clock), failure));
+	return false;
+}
