@@ -1,0 +1,238 @@
+#include "store/authorization.h"
+
+#include <string.h>
+
+#define COLUMNS                                                                                        \
+	"app_id, code_sha256, public_id, request, access_token, refresh_token, scopes,"                \
+	" access_token_expires_at, exchanged_at, attempts, connection_id, answer_status, answer_body," \
+	" created_at"
+
+static const char table[] = "zoom_authorizations";
+
+struct seal_place authorization_access_token_place(const struct authorization *authorization,
+						   int64_t project_id)
+{
+	return (struct seal_place){table, "access_token", authorization->public_id, project_id};
+}
+
+struct seal_place authorization_refresh_token_place(const struct authorization *authorization,
+						    int64_t project_id)
+{
+	return (struct seal_place){table, "refresh_token", authorization->public_id, project_id};
+}
+
+static struct authorization read_row(struct statement *row, struct arena *arena)
+{
+	const struct sealed digest = column_sealed(row, 1, arena);
+	struct authorization authorization = {
+		.app_id = column_int(row, 0),
+		.public_id = column_text(row, 2, arena),
+		.request = column_text(row, 3, arena),
+		.access_token = column_sealed(row, 4, arena),
+		.refresh_token = column_sealed(row, 5, arena),
+		.scopes = column_text(row, 6, arena),
+		.access_token_expires_at = column_int(row, 7),
+		.exchanged_at = column_int(row, 8),
+		.attempts = (int)column_int(row, 9),
+		.connection_id = column_int(row, 10),
+		.answer_status = (int)column_int(row, 11),
+		.answer_body = column_text(row, 12, arena),
+		.created_at = column_int(row, 13),
+	};
+
+	if (digest.size == SHA256_BYTES)
+		memcpy(authorization.code_sha256, digest.bytes, SHA256_BYTES);
+	return authorization;
+}
+
+static void bind_row(struct statement *statement, int64_t app_id,
+		     const unsigned char code_sha256[static SHA256_BYTES])
+{
+	bind_int(statement, 1, app_id);
+	bind_blob(statement, 2, code_sha256, SHA256_BYTES);
+}
+
+static const char find_sql[] =
+	"SELECT " COLUMNS " FROM zoom_authorizations WHERE app_id = $1 AND code_sha256 = $2";
+
+bool authorization_find(struct db *db, struct arena *arena, int64_t app_id,
+			const unsigned char code_sha256[static SHA256_BYTES], bool *found,
+			struct authorization *authorization, struct error *err)
+{
+	SCOPED(statement_release) struct statement *find = db_statement(db, find_sql);
+
+	bind_row(find, app_id, code_sha256);
+	if (!statement_row(find, found, err))
+		return false;
+	if (*found)
+		*authorization = read_row(find, arena);
+	return true;
+}
+
+static const char claim_sql[] =
+	"INSERT INTO zoom_authorizations (app_id, code_sha256, public_id, request, holder, lease_until,"
+	" created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+	" ON CONFLICT (app_id, code_sha256) DO UPDATE SET holder = excluded.holder,"
+	" lease_until = excluded.lease_until"
+	" WHERE (zoom_authorizations.holder IS NULL OR zoom_authorizations.lease_until <= $7)"
+	" AND zoom_authorizations.connection_id IS NULL AND zoom_authorizations.answer_status IS NULL";
+
+bool authorization_claim(struct db *db, const struct authorization *authorization,
+			 const char *holder, instant now, instant lease_until, bool *claimed,
+			 struct error *err)
+{
+	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_sql);
+
+	bind_row(claim, authorization->app_id, authorization->code_sha256);
+	bind_text(claim, 3, authorization->public_id);
+	bind_text(claim, 4, authorization->request);
+	bind_text(claim, 5, holder);
+	bind_int(claim, 6, lease_until);
+	bind_int(claim, 7, now);
+	if (!statement_done(claim, err))
+		return false;
+	*claimed = db_changes(db) > 0;
+	return true;
+}
+
+static const char drop_empty_sql[] =
+	"DELETE FROM zoom_authorizations WHERE app_id = $1 AND code_sha256 = $2 AND holder = $3"
+	" AND exchanged_at IS NULL";
+static const char release_sql[] =
+	"UPDATE zoom_authorizations SET holder = NULL, lease_until = NULL, attempts = attempts + 1,"
+	" next_attempt_at = $4 WHERE app_id = $1 AND code_sha256 = $2 AND holder = $3";
+
+bool authorization_release(struct db *db, const struct authorization *authorization,
+			   const char *holder, instant next_attempt_at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *drop = db_statement(db, drop_empty_sql);
+	SCOPED(statement_release) struct statement *release = db_statement(db, release_sql);
+
+	bind_row(drop, authorization->app_id, authorization->code_sha256);
+	bind_text(drop, 3, holder);
+	bind_row(release, authorization->app_id, authorization->code_sha256);
+	bind_text(release, 3, holder);
+	bind_int_or_null(release, 4, next_attempt_at);
+	return statement_done(drop, err) && statement_done(release, err);
+}
+
+static const char store_tokens_sql[] =
+	"UPDATE zoom_authorizations SET access_token = $3, refresh_token = $4, scopes = $5,"
+	" access_token_expires_at = $6, exchanged_at = $7, next_attempt_at = $8"
+	" WHERE app_id = $1 AND code_sha256 = $2";
+
+bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
+				instant next_attempt_at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *store = db_statement(db, store_tokens_sql);
+
+	bind_row(store, authorization->app_id, authorization->code_sha256);
+	bind_sealed(store, 3, authorization->access_token);
+	bind_sealed(store, 4, authorization->refresh_token);
+	bind_text(store, 5, authorization->scopes);
+	bind_int(store, 6, authorization->access_token_expires_at);
+	bind_int(store, 7, authorization->exchanged_at);
+	bind_int_or_null(store, 8, next_attempt_at);
+	return statement_done(store, err);
+}
+
+static const char settle_sql[] =
+	"UPDATE zoom_authorizations SET access_token = NULL, refresh_token = NULL, holder = NULL,"
+	" lease_until = NULL, next_attempt_at = NULL, connection_id = $3"
+	" WHERE app_id = $1 AND code_sha256 = $2 AND refresh_token IS NOT NULL";
+
+bool authorization_settle(struct db *db, const struct authorization *authorization,
+			  int64_t connection_id, bool *settled, struct error *err)
+{
+	SCOPED(statement_release) struct statement *settle = db_statement(db, settle_sql);
+
+	bind_row(settle, authorization->app_id, authorization->code_sha256);
+	bind_int_or_null(settle, 3, connection_id);
+	if (!statement_done(settle, err))
+		return false;
+	*settled = db_changes(db) > 0;
+	return true;
+}
+
+static const char record_answer_sql[] =
+	"UPDATE zoom_authorizations SET answer_status = $3, answer_body = $4"
+	" WHERE app_id = $1 AND code_sha256 = $2";
+
+bool authorization_record_answer(struct db *db, int64_t app_id,
+				 const unsigned char code_sha256[static SHA256_BYTES], int status,
+				 const char *body, struct error *err)
+{
+	SCOPED(statement_release) struct statement *record = db_statement(db, record_answer_sql);
+
+	bind_row(record, app_id, code_sha256);
+	bind_int(record, 3, status);
+	bind_text(record, 4, body);
+	return statement_done(record, err);
+}
+
+static const char claim_due_sql[] =
+	"UPDATE zoom_authorizations SET next_attempt_at = $2 WHERE (app_id, code_sha256) ="
+	" (SELECT app_id, code_sha256 FROM zoom_authorizations WHERE next_attempt_at <= $1"
+	"  ORDER BY next_attempt_at LIMIT 1)"
+	" RETURNING " COLUMNS;
+
+bool authorization_claim_due(struct db *db, struct arena *arena, instant now, instant lease_until,
+			     bool *found, struct authorization *authorization, struct error *err)
+{
+	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_due_sql);
+
+	bind_int(claim, 1, now);
+	bind_int(claim, 2, lease_until);
+	if (!statement_row(claim, found, err))
+		return false;
+	if (!*found)
+		return true;
+	*authorization = read_row(claim, arena);
+	return statement_done(claim, err);
+}
+
+static const char postpone_sql[] =
+	"UPDATE zoom_authorizations SET attempts = attempts + 1, next_attempt_at = $3"
+	" WHERE app_id = $1 AND code_sha256 = $2 AND next_attempt_at IS NOT NULL";
+
+bool authorization_postpone(struct db *db, const struct authorization *authorization,
+			    instant next_attempt_at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *postpone = db_statement(db, postpone_sql);
+
+	bind_row(postpone, authorization->app_id, authorization->code_sha256);
+	bind_int_or_null(postpone, 3, next_attempt_at);
+	return statement_done(postpone, err);
+}
+
+static const char next_due_sql[] =
+	"SELECT min(next_attempt_at) FROM zoom_authorizations WHERE next_attempt_at IS NOT NULL";
+
+bool authorization_next_due(struct db *db, instant *at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *next = db_statement(db, next_due_sql);
+	bool has_row;
+
+	if (!statement_row(next, &has_row, err))
+		return false;
+	*at = column_int(next, 0);
+	return true;
+}
+
+static const char clean_up_sql[] =
+	"DELETE FROM zoom_authorizations WHERE (app_id, code_sha256) IN"
+	" (SELECT app_id, code_sha256 FROM zoom_authorizations WHERE created_at < $1"
+	"  AND next_attempt_at IS NULL ORDER BY created_at LIMIT $2)";
+
+bool authorization_clean_up(struct db *db, instant before, int limit, int64_t *removed,
+			    struct error *err)
+{
+	SCOPED(statement_release) struct statement *clean_up = db_statement(db, clean_up_sql);
+
+	bind_int(clean_up, 1, before);
+	bind_int(clean_up, 2, limit);
+	if (!statement_done(clean_up, err))
+		return false;
+	*removed = db_changes(db);
+	return true;
+}

@@ -1,0 +1,83 @@
+/*
+ * Authorization codes that were posted, the tokens that they brought, and the answers (table
+ * zoom_authorizations). See src/broker/authorization.h.
+ */
+#ifndef STORE_AUTHORIZATION_H
+#define STORE_AUTHORIZATION_H
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "store/db.h"
+
+struct authorization {
+	int64_t app_id;
+	unsigned char code_sha256[SHA256_BYTES];
+	const char *public_id;
+	const char *request; /* JSON: what was asked for */
+	struct sealed access_token,
+		refresh_token; /* between the exchange and the answer; none else */
+	const char *scopes;
+	instant access_token_expires_at;
+	instant exchanged_at; /* 0: not yet */
+	int attempts;
+	int64_t connection_id; /* what came of it; 0: nothing yet */
+	int answer_status;     /* 0: not answered */
+	const char *answer_body;
+	instant created_at;
+};
+
+struct seal_place authorization_access_token_place(const struct authorization *authorization,
+						   int64_t project_id);
+struct seal_place authorization_refresh_token_place(const struct authorization *authorization,
+						    int64_t project_id);
+
+bool authorization_find(struct db *db, struct arena *arena, int64_t app_id,
+			const unsigned char code_sha256[static SHA256_BYTES], bool *found,
+			struct authorization *authorization, struct error *err) MUST_CHECK;
+
+/*
+ * Makes the row where there is none, and takes the lease on it where nobody has it and it is not
+ * done: *claimed is false else.
+ */
+bool authorization_claim(struct db *db, const struct authorization *authorization,
+			 const char *holder, instant now, instant lease_until, bool *claimed,
+			 struct error *err) MUST_CHECK;
+
+/* Ends the lease; a row that holds nothing goes. next_attempt_at 0: the worker need not finish it. */
+bool authorization_release(struct db *db, const struct authorization *authorization,
+			   const char *holder, instant next_attempt_at, struct error *err)
+	MUST_CHECK;
+
+/* Writes the tokens, scopes, access_token_expires_at and exchanged_at; the worker is due at next_attempt_at. */
+bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
+				instant next_attempt_at, struct error *err) MUST_CHECK;
+
+/*
+ * It is done: the tokens are wiped; connection_id 0 where it made none. *settled is false, and nothing
+ * changed, where it was done before.
+ */
+bool authorization_settle(struct db *db, const struct authorization *authorization,
+			  int64_t connection_id, bool *settled, struct error *err) MUST_CHECK;
+
+/* What was answered, for whoever posts the code again. */
+bool authorization_record_answer(struct db *db, int64_t app_id,
+				 const unsigned char code_sha256[static SHA256_BYTES], int status,
+				 const char *body, struct error *err) MUST_CHECK;
+
+/* The one that is due longest to be finished, put off to lease_until. */
+bool authorization_claim_due(struct db *db, struct arena *arena, instant now, instant lease_until,
+			     bool *found, struct authorization *authorization, struct error *err)
+	MUST_CHECK;
+
+/* The worker could not finish it; counts the attempt. next_attempt_at 0: it gives up. */
+bool authorization_postpone(struct db *db, const struct authorization *authorization,
+			    instant next_attempt_at, struct error *err) MUST_CHECK;
+
+/* When the next one is due; 0: none is. */
+bool authorization_next_due(struct db *db, instant *at, struct error *err) MUST_CHECK;
+
+/* Drops at most `limit` rows that were made before then and have nothing left to be finished. */
+bool authorization_clean_up(struct db *db, instant before, int limit, int64_t *removed,
+			    struct error *err) MUST_CHECK;
+
+#endif

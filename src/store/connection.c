@@ -1,0 +1,428 @@
+#include "store/connection.h"
+
+#include "store/public_id.h"
+
+#define COLUMNS                                                                                      \
+	"c.id, c.public_id, c.project_id, c.app_id, a.public_id, c.zoom_user_id, c.account_id,"      \
+	" c.email, c.pmi, c.personal_name, c.profile_at, c.deduplication_key, c.metadata, c.scopes," \
+	" c.is_local_recording_token_supported, c.is_onbehalf_token_supported,"                      \
+	" c.state = 'connected', c.failure_code, c.failure_error, c.failure_at, t.refreshed_at,"     \
+	" c.last_successful_sync_at, c.last_attempted_sync_at, c.sync_attempts, c.created_at,"       \
+	" c.updated_at"
+#define TABLES                                                                     \
+	" FROM zoom_oauth_connections c JOIN zoom_oauth_apps a ON a.id = c.app_id" \
+	" LEFT JOIN zoom_oauth_credentials t ON t.connection_id = c.id"
+#define BEST_FIRST " ORDER BY c.state = 'connected' DESC, c.id DESC LIMIT 1"
+
+static struct connection read_row(struct statement *row, struct arena *arena)
+{
+	return (struct connection){
+		.id = column_int(row, 0),
+		.public_id = column_text(row, 1, arena),
+		.project_id = column_int(row, 2),
+		.app_id = column_int(row, 3),
+		.app_public_id = column_text(row, 4, arena),
+		.zoom_user_id = column_text(row, 5, arena),
+		.account_id = column_text(row, 6, arena),
+		.email = column_text(row, 7, arena),
+		.pmi = column_int(row, 8),
+		.personal_name = column_text(row, 9, arena),
+		.profile_at = column_int(row, 10),
+		.deduplication_key = column_text(row, 11, arena),
+		.metadata = column_text(row, 12, arena),
+		.scopes = column_text(row, 13, arena),
+		.is_local_recording_token_supported = column_int(row, 14) != 0,
+		.is_onbehalf_token_supported = column_int(row, 15) != 0,
+		.is_connected = column_int(row, 16) != 0,
+		.failure_code = column_text(row, 17, arena),
+		.failure_error = column_text(row, 18, arena),
+		.failure_at = column_int(row, 19),
+		.last_token_refresh_at = column_int(row, 20),
+		.last_successful_sync_at = column_int(row, 21),
+		.last_attempted_sync_at = column_int(row, 22),
+		.sync_attempts = (int)column_int(row, 23),
+		.created_at = column_int(row, 24),
+		.updated_at = column_int(row, 25),
+	};
+}
+
+static bool read_one(struct statement *find, struct arena *arena, bool *found,
+		     struct connection *connection, struct error *err)
+{
+	if (!statement_row(find, found, err))
+		return false;
+	if (*found)
+		*connection = read_row(find, arena);
+	return true;
+}
+
+/* A look-up by a number of ours and a text of the outside's. */
+static bool find(struct db *db, struct arena *arena, const char *sql, int64_t number,
+		 const char *text, bool *found, struct connection *connection, struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
+
+	bind_int(statement, 1, number);
+	bind_text(statement, 2, text);
+	return read_one(statement, arena, found, connection, err);
+}
+
+static const char find_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.public_id = $2 AND c.project_id = $1";
+
+bool connection_find(struct db *db, struct arena *arena, int64_t project_id, const char *public_id,
+		     bool *found, struct connection *connection, struct error *err)
+{
+	return find(db, arena, find_sql, project_id, public_id, found, connection, err);
+}
+
+static const char find_by_id_sql[] = "SELECT " COLUMNS TABLES " WHERE c.id = $1";
+
+bool connection_find_by_id(struct db *db, struct arena *arena, int64_t id, bool *found,
+			   struct connection *connection, struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, find_by_id_sql);
+
+	bind_int(statement, 1, id);
+	return read_one(statement, arena, found, connection, err);
+}
+
+static const char find_by_user_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.app_id = $1 AND c.zoom_user_id = $2";
+
+bool connection_find_by_user(struct db *db, struct arena *arena, int64_t app_id,
+			     const char *zoom_user_id, bool *found, struct connection *connection,
+			     struct error *err)
+{
+	return find(db, arena, find_by_user_sql, app_id, zoom_user_id, found, connection, err);
+}
+
+static const char find_by_key_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.app_id = $1 AND c.deduplication_key = $2";
+
+bool connection_find_by_key(struct db *db, struct arena *arena, int64_t app_id,
+			    const char *deduplication_key, bool *found,
+			    struct connection *connection, struct error *err)
+{
+	return find(db, arena, find_by_key_sql, app_id, deduplication_key, found, connection, err);
+}
+
+static const char find_user_in_project_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.zoom_user_id = $2" BEST_FIRST;
+
+bool connection_find_user_in_project(struct db *db, struct arena *arena, int64_t project_id,
+				     const char *zoom_user_id, bool *found,
+				     struct connection *connection, struct error *err)
+{
+	return find(db, arena, find_user_in_project_sql, project_id, zoom_user_id, found,
+		    connection, err);
+}
+
+static const char find_host_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.id IN"
+	" (SELECT connection_id FROM zoom_meetings WHERE meeting_id = $2 AND connection_id IS NOT NULL"
+	"  UNION SELECT id FROM zoom_oauth_connections WHERE pmi = $2)" BEST_FIRST;
+
+bool connection_find_host(struct db *db, struct arena *arena, int64_t project_id,
+			  int64_t meeting_id, bool *found, struct connection *connection,
+			  struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, find_host_sql);
+
+	bind_int(statement, 1, project_id);
+	bind_int(statement, 2, meeting_id);
+	return read_one(statement, arena, found, connection, err);
+}
+
+static const char find_by_personal_name_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.personal_name = $2" BEST_FIRST;
+
+bool connection_find_by_personal_name(struct db *db, struct arena *arena, int64_t project_id,
+				      const char *personal_name, bool *found,
+				      struct connection *connection, struct error *err)
+{
+	return find(db, arena, find_by_personal_name_sql, project_id, personal_name, found,
+		    connection, err);
+}
+
+#define FILTER                                                                \
+	" AND ($3 IS NULL OR c.state = $3) AND ($4 IS NULL OR c.app_id = $4)" \
+	" AND ($5 IS NULL OR c.zoom_user_id = $5) AND ($6 IS NULL OR c.deduplication_key = $6)"
+
+static const char list_older_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND ($2 = 0 OR c.id < $2)" FILTER
+	" ORDER BY c.id DESC LIMIT $7";
+static const char list_newer_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.id > $2" FILTER
+	" ORDER BY c.id LIMIT $7";
+
+bool connection_list(struct db *db, struct arena *arena, int64_t project_id,
+		     const struct connection_filter *filter, const struct page *page,
+		     struct connection **connections, int *count, bool *has_newer, bool *has_older,
+		     struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *list =
+		db_statement(db, page->after_id != 0 ? list_newer_sql : list_older_sql);
+	bool has_row;
+
+	*connections = arena_alloc(arena, (size_t)page_row_limit(page) * sizeof(**connections));
+	bind_int(list, 1, project_id);
+	bind_int(list, 2, page->after_id != 0 ? page->after_id : page->before_id);
+	bind_text(list, 3, filter->state);
+	bind_int_or_null(list, 4, filter->app_id);
+	bind_text(list, 5, filter->zoom_user_id);
+	bind_text(list, 6, filter->deduplication_key);
+	bind_int(list, 7, page_row_limit(page));
+	for (*count = 0;; (*connections)[(*count)++] = read_row(list, arena)) {
+		if (!statement_row(list, &has_row, err))
+			return false;
+		if (!has_row)
+			break;
+	}
+	*count = page_arrange(page, *connections, *count, sizeof(**connections), has_newer,
+			      has_older);
+	return true;
+}
+
+static const char add_sql[] =
+	"INSERT INTO zoom_oauth_connections (public_id, project_id, app_id, zoom_user_id, account_id,"
+	" email, pmi, personal_name, profile_at, deduplication_key, metadata, scopes,"
+	" is_local_recording_token_supported, is_onbehalf_token_supported, state, next_sync_at,"
+	" created_at, updated_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'connected', $15, $15, $15)"
+	" RETURNING id";
+
+static void bind_user(struct statement *statement, const struct connection *connection)
+{
+	bind_text(statement, 4, connection->zoom_user_id);
+	bind_text(statement, 5, connection->account_id);
+	bind_text(statement, 6, connection->email);
+	bind_int_or_null(statement, 7, connection->pmi);
+	bind_text(statement, 8, connection->personal_name);
+	bind_int(statement, 9, connection->profile_at);
+	bind_text(statement, 10, connection->deduplication_key);
+	bind_text(statement, 11, connection->metadata);
+	bind_text(statement, 12, connection->scopes);
+	bind_int(statement, 13, connection->is_local_recording_token_supported);
+	bind_int(statement, 14, connection->is_onbehalf_token_supported);
+}
+
+bool connection_add(struct db *db, struct arena *arena, struct connection *connection, instant now,
+		    struct error *err)
+{
+	SCOPED(statement_release) struct statement *add = db_statement(db, add_sql);
+	bool has_row;
+
+	connection->public_id = public_id_make(arena, "zoauth_");
+	bind_text(add, 1, connection->public_id);
+	bind_int(add, 2, connection->project_id);
+	bind_int(add, 3, connection->app_id);
+	bind_user(add, connection);
+	bind_int(add, 15, now);
+	if (!statement_row(add, &has_row, err))
+		return false;
+	connection->id = column_int(add, 0);
+	return statement_done(add, err);
+}
+
+/* $2 and $3 stand where add_sql has them, so that bind_user() serves both. */
+static const char reauthorize_sql[] =
+	"UPDATE zoom_oauth_connections SET zoom_user_id = $4, account_id = $5, email = $6, pmi = $7,"
+	" personal_name = $8, profile_at = $9, deduplication_key = $10, metadata = $11, scopes = $12,"
+	" is_local_recording_token_supported = $13, is_onbehalf_token_supported = $14,"
+	" state = 'connected', failure_code = NULL, failure_error = NULL, failure_at = NULL,"
+	" next_sync_at = $15, sync_attempts = 0, updated_at = $15"
+	" WHERE id = $1 AND project_id = $2 AND app_id = $3";
+
+bool connection_reauthorize(struct db *db, const struct connection *connection, instant now,
+			    struct error *err)
+{
+	SCOPED(statement_release) struct statement *change = db_statement(db, reauthorize_sql);
+
+	bind_int(change, 1, connection->id);
+	bind_int(change, 2, connection->project_id);
+	bind_int(change, 3, connection->app_id);
+	bind_user(change, connection);
+	bind_int(change, 15, now);
+	return statement_done(change, err);
+}
+
+static const char change_settings_sql[] =
+	"UPDATE zoom_oauth_connections SET metadata = $2, deduplication_key = $3,"
+	" is_local_recording_token_supported = $4, is_onbehalf_token_supported = $5, updated_at = $6"
+	" WHERE id = $1";
+
+bool connection_change_settings(struct db *db, const struct connection *connection, instant now,
+				struct error *err)
+{
+	SCOPED(statement_release) struct statement *change = db_statement(db, change_settings_sql);
+
+	bind_int(change, 1, connection->id);
+	bind_text(change, 2, connection->metadata);
+	bind_text(change, 3, connection->deduplication_key);
+	bind_int(change, 4, connection->is_local_recording_token_supported);
+	bind_int(change, 5, connection->is_onbehalf_token_supported);
+	bind_int(change, 6, now);
+	return statement_done(change, err);
+}
+
+static const char remove_sql[] = "DELETE FROM zoom_oauth_connections WHERE id = $1";
+
+bool connection_remove(struct db *db, int64_t id, struct error *err)
+{
+	SCOPED(statement_release) struct statement *removal = db_statement(db, remove_sql);
+
+	bind_int(removal, 1, id);
+	return statement_done(removal, err);
+}
+
+static const char disconnect_sql[] =
+	"UPDATE zoom_oauth_connections SET state = 'disconnected', failure_code = $2,"
+	" failure_error = $3, failure_at = $4, next_sync_at = NULL, updated_at = $4"
+	" WHERE id = $1 AND state = 'connected'";
+
+bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
+			   const char *failure_error, instant now, bool *changed, struct error *err)
+{
+	SCOPED(statement_release) struct statement *change = db_statement(db, disconnect_sql);
+
+	bind_int(change, 1, id);
+	bind_text(change, 2, failure_code);
+	bind_text(change, 3, failure_error);
+	bind_int(change, 4, now);
+	if (!statement_done(change, err))
+		return false;
+	*changed = db_changes(db) > 0;
+	return true;
+}
+
+static const char reconnect_sql[] =
+	"UPDATE zoom_oauth_connections SET state = 'connected', failure_code = NULL,"
+	" failure_error = NULL, failure_at = NULL, next_sync_at = $2, sync_attempts = 0, updated_at = $2"
+	" WHERE id = $1 AND state = 'disconnected'";
+
+bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed, struct error *err)
+{
+	SCOPED(statement_release) struct statement *change = db_statement(db, reconnect_sql);
+
+	bind_int(change, 1, id);
+	bind_int(change, 2, now);
+	if (!statement_done(change, err))
+		return false;
+	*changed = db_changes(db) > 0;
+	return true;
+}
+
+static const char learn_pmi_sql[] =
+	"UPDATE zoom_oauth_connections SET pmi = $2, profile_at = $3 WHERE id = $1 AND profile_at <= $3";
+
+bool connection_learn_pmi(struct db *db, int64_t id, int64_t pmi, instant at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *learn = db_statement(db, learn_pmi_sql);
+
+	bind_int(learn, 1, id);
+	bind_int_or_null(learn, 2, pmi);
+	bind_int(learn, 3, at);
+	return statement_done(learn, err);
+}
+
+static const char learn_personal_name_sql[] =
+	"UPDATE zoom_oauth_connections SET personal_name = $2, profile_at = $3"
+	" WHERE id = $1 AND profile_at <= $3";
+
+bool connection_learn_personal_name(struct db *db, int64_t id, const char *personal_name,
+				    instant at, struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *learn = db_statement(db, learn_personal_name_sql);
+
+	bind_int(learn, 1, id);
+	bind_text(learn, 2, personal_name);
+	bind_int(learn, 3, at);
+	return statement_done(learn, err);
+}
+
+static const char learn_profile_sql[] =
+	"UPDATE zoom_oauth_connections SET pmi = $2, personal_name = $4, profile_at = $3"
+	" WHERE id = $1 AND profile_at <= $3";
+
+bool connection_learn_profile(struct db *db, int64_t id, int64_t pmi, const char *personal_name,
+			      instant at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *learn = db_statement(db, learn_profile_sql);
+
+	bind_int(learn, 1, id);
+	bind_int_or_null(learn, 2, pmi);
+	bind_int(learn, 3, at);
+	bind_text(learn, 4, personal_name);
+	return statement_done(learn, err);
+}
+
+/* The lease is the due time itself, put off: a worker that dies leaves it due again. */
+static const char claim_sync_sql[] =
+	"UPDATE zoom_oauth_connections SET next_sync_at = $2, last_attempted_sync_at = $1"
+	" WHERE id = (SELECT id FROM zoom_oauth_connections WHERE next_sync_at <= $1"
+	"  ORDER BY next_sync_at LIMIT 1)"
+	" RETURNING id";
+
+bool connection_claim_sync(struct db *db, instant now, instant lease_until, bool *found,
+			   int64_t *id, struct error *err)
+{
+	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_sync_sql);
+
+	bind_int(claim, 1, now);
+	bind_int(claim, 2, lease_until);
+	if (!statement_row(claim, found, err))
+		return false;
+	if (!*found)
+		return true;
+	*id = column_int(claim, 0);
+	return statement_done(claim, err);
+}
+
+static const char finish_sync_sql[] =
+	"UPDATE zoom_oauth_connections SET next_sync_at = $4,"
+	" last_successful_sync_at = CASE $2 WHEN 1 THEN $3 ELSE last_successful_sync_at END,"
+	" sync_attempts = CASE $2 WHEN 1 THEN 0 ELSE sync_attempts + 1 END"
+	" WHERE id = $1 AND state = 'connected'";
+
+bool connection_finish_sync(struct db *db, int64_t id, bool worked, instant now, instant next_at,
+			    struct error *err)
+{
+	SCOPED(statement_release) struct statement *finish = db_statement(db, finish_sync_sql);
+
+	bind_int(finish, 1, id);
+	bind_int(finish, 2, worked);
+	bind_int(finish, 3, now);
+	bind_int(finish, 4, next_at);
+	return statement_done(finish, err);
+}
+
+static const char retry_failed_syncs_sql[] =
+	"UPDATE zoom_oauth_connections SET next_sync_at = $2"
+	" WHERE app_id = $1 AND state = 'connected' AND sync_attempts > 0";
+
+bool connection_retry_failed_syncs(struct db *db, int64_t app_id, instant at, struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *retry = db_statement(db, retry_failed_syncs_sql);
+
+	bind_int(retry, 1, app_id);
+	bind_int(retry, 2, at);
+	return statement_done(retry, err);
+}
+
+static const char next_sync_sql[] =
+	"SELECT min(next_sync_at) FROM zoom_oauth_connections WHERE next_sync_at IS NOT NULL";
+
+bool connection_next_sync(struct db *db, instant *at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *next = db_statement(db, next_sync_sql);
+	bool has_row;
+
+	if (!statement_row(next, &has_row, err))
+		return false;
+	*at = column_int(next, 0);
+	return true;
+}

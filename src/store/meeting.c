@@ -1,0 +1,155 @@
+#include "store/meeting.h"
+
+/* Of a meeting that is forgotten and learned at the same time, the forgetting stands, in either order. */
+static const char learn_sql[] =
+	"INSERT INTO zoom_meetings (meeting_id, app_id, connection_id, known_at)"
+	" VALUES ($1, $2, $3, $4)"
+	" ON CONFLICT (meeting_id, app_id) DO UPDATE"
+	" SET connection_id = excluded.connection_id, known_at = excluded.known_at"
+	" WHERE zoom_meetings.known_at < excluded.known_at OR"
+	" (zoom_meetings.known_at = excluded.known_at AND zoom_meetings.connection_id IS NOT NULL)";
+
+bool meeting_learn(struct db *db, int64_t app_id, int64_t meeting_id, int64_t connection_id,
+		   instant at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *learn = db_statement(db, learn_sql);
+
+	bind_int(learn, 1, meeting_id);
+	bind_int(learn, 2, app_id);
+	bind_int(learn, 3, connection_id);
+	bind_int(learn, 4, at);
+	return statement_done(learn, err);
+}
+
+/* A statement about one meeting at a time. */
+static bool change(struct db *db, const char *sql, int64_t app_id, int64_t meeting_id, instant at,
+		   struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
+
+	bind_int(statement, 1, meeting_id);
+	bind_int(statement, 2, app_id);
+	bind_int(statement, 3, at);
+	return statement_done(statement, err);
+}
+
+static const char forget_sql[] =
+	"INSERT INTO zoom_meetings (meeting_id, app_id, connection_id, known_at)"
+	" VALUES ($1, $2, NULL, $3)"
+	" ON CONFLICT (meeting_id, app_id) DO UPDATE"
+	" SET connection_id = NULL, known_at = excluded.known_at"
+	" WHERE zoom_meetings.known_at <= excluded.known_at";
+
+bool meeting_forget(struct db *db, int64_t app_id, int64_t meeting_id, instant at,
+		    struct error *err)
+{
+	return change(db, forget_sql, app_id, meeting_id, at, err);
+}
+
+static const char forget_if_known_sql[] =
+	"UPDATE zoom_meetings SET connection_id = NULL, known_at = $3"
+	" WHERE meeting_id = $1 AND app_id = $2 AND known_at <= $3";
+
+bool meeting_forget_if_known(struct db *db, int64_t app_id, int64_t meeting_id, instant at,
+			     struct error *err)
+{
+	return change(db, forget_if_known_sql, app_id, meeting_id, at, err);
+}
+
+/* A row made here tells nothing of who hosts the meeting: whatever is learned of that is newer. */
+static const char end_sql[] =
+	"INSERT INTO zoom_meetings (meeting_id, app_id, connection_id, known_at, is_live, live_at)"
+	" VALUES ($1, $2, NULL, 0, 0, $3)"
+	" ON CONFLICT (meeting_id, app_id) DO UPDATE SET is_live = 0, live_at = excluded.live_at"
+	" WHERE zoom_meetings.live_at <= excluded.live_at";
+
+bool meeting_end(struct db *db, int64_t app_id, int64_t meeting_id, instant at, struct error *err)
+{
+	return change(db, end_sql, app_id, meeting_id, at, err);
+}
+
+/* At the same time, the end stands. */
+static const char set_live_sql[] =
+	"UPDATE zoom_meetings SET is_live = $4, live_at = $3 WHERE meeting_id = $1 AND app_id = $2"
+	" AND (live_at < $3 OR (live_at = $3 AND $4 = 0))";
+
+bool meeting_set_live(struct db *db, int64_t app_id, int64_t meeting_id, bool is_live, instant at,
+		      struct error *err)
+{
+	SCOPED(statement_release) struct statement *set = db_statement(db, set_live_sql);
+
+	bind_int(set, 1, meeting_id);
+	bind_int(set, 2, app_id);
+	bind_int(set, 3, at);
+	bind_int(set, 4, is_live);
+	return statement_done(set, err);
+}
+
+static const char remove_all_sql[] = "DELETE FROM zoom_meetings WHERE connection_id = $1";
+
+bool meeting_remove_all(struct db *db, int64_t connection_id, struct error *err)
+{
+	SCOPED(statement_release) struct statement *removal = db_statement(db, remove_all_sql);
+
+	bind_int(removal, 1, connection_id);
+	return statement_done(removal, err);
+}
+
+#define COLUMNS "meeting_id, is_live, known_at"
+
+static const char list_older_sql[] =
+	"SELECT " COLUMNS
+	" FROM zoom_meetings WHERE connection_id = $1 AND ($2 = 0 OR meeting_id < $2)"
+	" ORDER BY meeting_id DESC LIMIT $3";
+static const char list_newer_sql[] =
+	"SELECT " COLUMNS " FROM zoom_meetings WHERE connection_id = $1 AND meeting_id > $2"
+	" ORDER BY meeting_id LIMIT $3";
+
+bool meeting_list(struct db *db, struct arena *arena, int64_t connection_id,
+		  const struct page *page, struct meeting **meetings, int *count, bool *has_newer,
+		  bool *has_older, struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *list =
+		db_statement(db, page->after_id != 0 ? list_newer_sql : list_older_sql);
+	bool has_row;
+
+	*meetings = arena_alloc(arena, (size_t)page_row_limit(page) * sizeof(**meetings));
+	bind_int(list, 1, connection_id);
+	bind_int(list, 2, page->after_id != 0 ? page->after_id : page->before_id);
+	bind_int(list, 3, page_row_limit(page));
+	for (*count = 0;; (*count)++) {
+		if (!statement_row(list, &has_row, err))
+			return false;
+		if (!has_row)
+			break;
+		(*meetings)[*count] = (struct meeting){
+			.meeting_id = column_int(list, 0),
+			.is_live = column_int(list, 1) != 0,
+			.known_at = column_int(list, 2),
+		};
+	}
+	*count = page_arrange(page, *meetings, *count, sizeof(**meetings), has_newer, has_older);
+	return true;
+}
+
+/* A meeting's start or end confirms what is known of it. */
+static const char clean_up_sql[] =
+	"DELETE FROM zoom_meetings WHERE (meeting_id, app_id) IN"
+	" (SELECT meeting_id, app_id FROM zoom_meetings"
+	"  WHERE (known_at < $1 AND live_at < $1)"
+	"  OR (connection_id IS NULL AND known_at < $2 AND live_at < $2) LIMIT $3)";
+
+bool meeting_clean_up(struct db *db, instant before, instant forgotten_before, int limit,
+		      int64_t *removed, struct error *err)
+{
+	SCOPED(statement_release) struct statement *removal = db_statement(db, clean_up_sql);
+
+	bind_int(removal, 1, before);
+	bind_int(removal, 2, forgotten_before);
+	bind_int(removal, 3, limit);
+	if (!statement_done(removal, err))
+		return false;
+	*removed = db_changes(db);
+	return true;
+}

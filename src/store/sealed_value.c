@@ -1,0 +1,126 @@
+#include "store/sealed_value.h"
+
+#include <assert.h>
+
+struct sealed_column {
+	const char *table, *column;
+	const char *sql; /* row's name, project, value: after the row $1, at most $2 */
+};
+
+#define APP_VALUES(column)                                                                         \
+	"SELECT public_id, project_id, " column " FROM zoom_oauth_apps"                            \
+	" WHERE public_id > $1 AND " column " IS NOT NULL ORDER BY public_id LIMIT $2"
+#define CREDENTIALS_VALUES(column)                                                                 \
+	"SELECT c.public_id, c.project_id, v." column " FROM zoom_oauth_connections c"             \
+	" JOIN zoom_oauth_credentials v ON v.connection_id = c.id"                                 \
+	" WHERE c.public_id > $1 AND v." column " IS NOT NULL ORDER BY c.public_id LIMIT $2"
+#define AUTHORIZATION_VALUES(column)                                                               \
+	"SELECT v.public_id, a.project_id, v." column " FROM zoom_authorizations v"                \
+	" JOIN zoom_oauth_apps a ON a.id = v.app_id"                                               \
+	" WHERE v.public_id > $1 AND v." column " IS NOT NULL ORDER BY v.public_id LIMIT $2"
+
+static const struct sealed_column columns[] = {
+	{"zoom_oauth_apps", "client_secret", APP_VALUES("client_secret")},
+	{"zoom_oauth_apps", "webhook_secret", APP_VALUES("webhook_secret")},
+	{"zoom_oauth_credentials", "refresh_token", CREDENTIALS_VALUES("refresh_token")},
+	{"zoom_oauth_credentials", "access_token", CREDENTIALS_VALUES("access_token")},
+	{"zoom_authorizations", "access_token", AUTHORIZATION_VALUES("access_token")},
+	{"zoom_authorizations", "refresh_token", AUTHORIZATION_VALUES("refresh_token")},
+};
+
+static_assert(COUNT_OF(columns) == SEALED_COLUMN_COUNT, "the header tells how many there are");
+
+static const struct sealed_column *column_at(size_t number)
+{
+	assert(number < SEALED_COLUMN_COUNT);
+	return &columns[number];
+}
+
+bool sealed_value_list(struct db *db, struct arena *arena, size_t column, const char *after,
+		       struct sealed_value **values, int *count, struct error *err)
+{
+	const struct sealed_column *of = column_at(column);
+	SCOPED(statement_release) struct statement *list = db_statement(db, of->sql);
+	bool has_row;
+
+	bind_text(list, 1, after);
+	bind_int(list, 2, SEALED_VALUES_MAX);
+	*values = arena_alloc(arena, SEALED_VALUES_MAX * sizeof(**values));
+	for (*count = 0;; (*count)++) {
+		if (!statement_row(list, &has_row, err))
+			return false;
+		if (!has_row)
+			return true;
+		(*values)[*count] = (struct sealed_value){
+			{of->table, of->column, column_text(list, 0, arena), column_int(list, 1)},
+			column_sealed(list, 2, arena)};
+	}
+}
+
+static void try_value(const struct sealed_value *value, const struct keyring *keyring,
+		      struct arena *names, struct sealed_value_tally *tally)
+{
+	SCOPED(arena_release) struct arena scratch = {0};
+	struct seal_place *named;
+	struct error unreadable;
+	const char *text;
+
+	tally->count++;
+	if (keyring_open_sealed(keyring, &scratch, &value->place, value->sealed, &text, &unreadable))
+		return;
+	if (tally->unreadable_count < UNREADABLE_NAMED_MAX) {
+		named = &tally->unreadable[tally->unreadable_count];
+		*named = value->place;
+		named->row = arena_strdup(names, value->place.row);
+	}
+	tally->unreadable_count++;
+}
+
+/* One batch. *after becomes its last row, "" at the end of the column. */
+static bool check_batch(struct db *db, struct arena *arena, const struct keyring *keyring,
+			size_t column, const char **after, struct sealed_value_tally *tally,
+			struct error *err)
+{
+	SCOPED(arena_release) struct arena batch = {0};
+	struct sealed_value *values;
+	int count;
+
+	if (!sealed_value_list(db, &batch, column, *after, &values, &count, err))
+		return false;
+	for (int i = 0; i < count; i++)
+		try_value(&values[i], keyring, arena, tally);
+	*after = count < SEALED_VALUES_MAX ? "" : arena_strdup(arena, values[count - 1].place.row);
+	return true;
+}
+
+bool sealed_value_check(struct db *db, struct arena *arena, const struct keyring *keyring,
+			struct sealed_value_tally *tally, struct error *err)
+{
+	struct sealed_value_tally found = {0};
+
+	for (size_t column = 0; column < SEALED_COLUMN_COUNT; column++) {
+		const char *after = "";
+
+		do {
+			if (!check_batch(db, arena, keyring, column, &after, &found, err))
+				return false;
+		} while (*after != '\0');
+	}
+	*tally = found;
+	return true;
+}
+
+bool sealed_value_exists(struct db *db, bool *exists, struct error *err)
+{
+	int count = 0;
+
+	for (size_t column = 0; column < SEALED_COLUMN_COUNT && count == 0; column++) {
+		SCOPED(arena_release) struct arena arena = {0};
+		struct sealed_value *values;
+
+		if (!sealed_value_list(db, &arena, column, "", &values, &count, err))
+			return false;
+	}
+	*exists = count > 0;
+	return true;
+}
