@@ -1,0 +1,45 @@
+#include "broker/health.h"
+
+#include "store/app.h"
+#include "store/connection.h"
+#include "store/credentials.h"
+
+bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,
+		       const char *failure_error, instant now, struct error *err)
+{
+	bool changed;
+
+	return connection_disconnect(db, connection_id, failure_code, failure_error, now, &changed,
+				     err) &&
+	       credentials_park(db, connection_id, err);
+}
+
+bool health_disconnect_and_erase(struct db *db, int64_t connection_id, const char *failure_code,
+				 const char *failure_error, instant now, struct error *err)
+{
+	return health_disconnect(db, connection_id, failure_code, failure_error, now, err) &&
+	       credentials_erase(db, connection_id, err);
+}
+
+bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct error *err)
+{
+	bool changed;
+
+	return connection_reconnect(db, connection_id, now, &changed, err);
+}
+
+bool health_app_refused(struct db *db, int64_t app_id, instant now, struct error *err)
+{
+	bool changed;
+
+	return app_set_active(db, app_id, false, now, &changed, err);
+}
+
+bool health_app_accepted(struct db *db, int64_t app_id, instant now, struct error *err)
+{
+	bool changed;
+
+	return app_set_active(db, app_id, true, now, &changed, err) &&
+	       credentials_retry_postponed(db, app_id, now, err) &&
+	       connection_retry_failed_syncs(db, app_id, now, err);
+}

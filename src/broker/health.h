@@ -1,0 +1,42 @@
+/*
+ * How a connection and an app stand: the one place where they are taken for broken and for mended.
+ * Each function here runs inside the caller's transaction, so that state, failure data, credentials
+ * and whatever hangs on them change together, once, however many saw the failure.
+ */
+#ifndef BROKER_HEALTH_H
+#define BROKER_HEALTH_H
+
+#include "base/clock.h"
+#include "store/db.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* failure_code of connection_failure_data. */
+#define FAILURE_INVALID_GRANT "invalid_grant" /* Zoom: the authorization is dead */
+#define FAILURE_REFRESH_INTERRUPTED \
+	"refresh_interrupted" /* … and a refresh of ours was cut off before */
+#define FAILURE_APP_DEAUTHORIZED       "app_deauthorized" /* the user removed the app at Zoom */
+#define FAILURE_USER_GONE              "user_deactivated" /* the Zoom user was deactivated, deleted or left */
+#define FAILURE_CREDENTIALS_UNREADABLE "credentials_unreadable" /* no key opens them */
+
+/* Keeps the credentials, in case it turns out to be wrong, but renews them no more. */
+bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,
+		       const char *failure_error, instant now, struct error *err) MUST_CHECK;
+
+/* The same, and erases the credentials. */
+bool health_disconnect_and_erase(struct db *db, int64_t connection_id, const char *failure_code,
+				 const char *failure_error, instant now, struct error *err)
+	MUST_CHECK;
+
+/* The credentials turned out to be good after all. Nothing happens to a connected one. */
+bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct error *err)
+	MUST_CHECK;
+
+/* Zoom refuses the app's client id or secret: no user's fault, so no connection is touched. */
+bool health_app_refused(struct db *db, int64_t app_id, instant now, struct error *err) MUST_CHECK;
+
+/* The app has a client secret that Zoom takes: it is active, and what had failed with the old one is tried again. */
+bool health_app_accepted(struct db *db, int64_t app_id, instant now, struct error *err) MUST_CHECK;
+
+#endif
