@@ -1,0 +1,15 @@
+/* Events that Zoom sends. Their signature proves them; no API key is asked for. */
+#include "api/zoom_webhooks.h"
+#include "serve/responder.h"
+
+/* clang-format off */
+static const struct route routes[] = {
+	{"POST", "/api/v1/zoom_oauth/webhooks",     ACCESS_PUBLIC, post_zoom_event,     WAITS_FOR_NOTHING},
+	{"POST", "/api/v1/zoom_oauth/webhooks/:id", ACCESS_PUBLIC, post_zoom_app_event, WAITS_FOR_NOTHING},
+};
+/* clang-format on */
+
+int main(void)
+{
+	return responder_main("zoom_webhooks", routes, COUNT_OF(routes));
+}

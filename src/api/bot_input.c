@@ -1,0 +1,164 @@
+#include "api/bot_input.h"
+
+#include "http/input.h"
+#include "http/message.h"
+#include "zoom/meeting_url.h"
+
+#include <string.h>
+
+enum {
+	MEETING_TEXT_BYTES_MAX =
+		16 << 10, /* whole invitations with the dial-in numbers of the world */
+	BOT_NAME_BYTES_MAX = 128,
+	PUBLIC_ID_BYTES_MAX = 64,
+	ZOOM_USER_ID_BYTES_MAX = 128,
+	DEDUPLICATION_KEY_BYTES_MAX = 255,
+	JSON_BYTES_MAX = 8 << 10,
+};
+
+static const char default_bot_name[] = "Notetaker";
+
+struct bot bot_input_new(int64_t project_id)
+{
+	return (struct bot){.project_id = project_id,
+			    .bot_name = default_bot_name,
+			    .metadata = "{}"};
+}
+
+/* Leaves *value where the field is not there. */
+static void read_string(struct input *input, const char *name, size_t bytes_max,
+			const char *value_for_null, const char **value)
+{
+	if (input_has(input, name))
+		*value = input_string(input, name, INPUT_OPTIONAL, bytes_max);
+	else if (input_is_null(input, name))
+		*value = value_for_null;
+}
+
+static void read_object(struct input *input, const char *name, const char *value_for_null,
+			const char **value)
+{
+	json_t *object = input_object(input, name, JSON_BYTES_MAX);
+
+	if (object != NULL)
+		*value = json_text(input->arena, object);
+	else if (input_is_null(input, name))
+		*value = value_for_null;
+}
+
+static bool is_given(const json_t *value)
+{
+	return value != NULL && !json_is_null(value);
+}
+
+/* The one field of zoom_settings.onbehalf_token; the object is of no use without it. */
+static const char *read_onbehalf_user_id(struct input *input, const json_t *onbehalf)
+{
+	static const char object_field[] = "zoom_settings.onbehalf_token";
+	static const char field[] = "zoom_settings.onbehalf_token.zoom_oauth_connection_user_id";
+	const json_t *user_id = json_object_get(onbehalf, "zoom_oauth_connection_user_id");
+
+	if (!is_given(onbehalf))
+		return NULL;
+	if (!json_is_object(onbehalf))
+		input_refuse(input, object_field, "must be a JSON object");
+	else if (!is_given(user_id))
+		input_refuse(input, field, "is required");
+	else if (!json_is_string(user_id))
+		input_refuse(input, field, "must be a string");
+	else if (json_string_length(user_id) == 0 ||
+		 json_string_length(user_id) > ZOOM_USER_ID_BYTES_MAX)
+		input_refuse(input, field, "must have 1 to %d bytes", ZOOM_USER_ID_BYTES_MAX);
+	return arena_strdup(input->arena, json_string_value(user_id));
+}
+
+/* Two keys mean something to us; the others are the customer's and stay as they are. */
+static void read_zoom_settings(struct input *input, struct bot *bot)
+{
+	const json_t *settings = input_object(input, "zoom_settings", JSON_BYTES_MAX);
+	const json_t *sdk = json_object_get(settings, "sdk");
+
+	read_object(input, "zoom_settings", NULL, &bot->zoom_settings);
+	if (settings == NULL) {
+		if (bot->zoom_settings == NULL)
+			bot->onbehalf_user_id = NULL;
+		return;
+	}
+	if (is_given(sdk) &&
+	    (!json_is_string(sdk) || (strcmp(json_string_value(sdk), "web") != 0 &&
+				      strcmp(json_string_value(sdk), "native") != 0)))
+		input_refuse(input, "zoom_settings.sdk", "must be one of: web, native");
+	bot->onbehalf_user_id =
+		read_onbehalf_user_id(input, json_object_get(settings, "onbehalf_token"));
+}
+
+static void read_connection(struct input *input, struct bot *bot)
+{
+	static const char field[] = "zoom_oauth_connection_id";
+
+	if (input_has(input, field) || input_is_null(input, field))
+		bot->asked_connection_id = 0;
+	read_string(input, field, PUBLIC_ID_BYTES_MAX, NULL, &bot->asked_connection_public_id);
+}
+
+static void read_join_at(struct input *input, instant now, struct bot *bot)
+{
+	const bool is_sent = input_has(input, "join_at") || input_is_null(input, "join_at");
+
+	if (is_sent)
+		bot->join_at = input_instant(input, "join_at");
+	if (is_sent || bot->state == NULL)
+		bot->state = bot->join_at > now ? "scheduled" : "ready";
+}
+
+/* The link, or the whole invitation, as it was sent; NULL where a stored bot keeps its own. */
+static const char *read_meeting_text(struct input *input, const struct bot *bot)
+{
+	static const char field[] = "meeting_url";
+
+	if (bot->meeting_url != NULL && input_is_null(input, field))
+		input_refuse(input, field, "must not be null");
+	return input_string(input, field,
+			    bot->meeting_url == NULL ? INPUT_REQUIRED : INPUT_OPTIONAL,
+			    MEETING_TEXT_BYTES_MAX);
+}
+
+static bool apply_meeting_text(struct arena *arena, const char *text, struct bot *bot,
+			       struct error *err)
+{
+	struct meeting_url url;
+
+	if (!meeting_url_parse(arena, text, &url, err))
+		return false;
+	bot->meeting_url = url.canonical;
+	bot->meeting_id = url.meeting_id;
+	bot->personal_name = url.personal_name;
+	bot->is_webinar_link = url.is_webinar_link;
+	return true;
+}
+
+bool bot_input_read(struct arena *arena, json_t *body, instant now, struct bot *bot,
+		    struct error *err)
+{
+	struct input input = input_of_json(arena, body);
+	const char *meeting_text = read_meeting_text(&input, bot);
+
+	read_string(&input, "bot_name", BOT_NAME_BYTES_MAX, default_bot_name, &bot->bot_name);
+	read_connection(&input, bot);
+	read_zoom_settings(&input, bot);
+	read_join_at(&input, now, bot);
+	read_string(&input, "deduplication_key", DEDUPLICATION_KEY_BYTES_MAX, NULL,
+		    &bot->deduplication_key);
+	read_object(&input, "metadata", "{}", &bot->metadata);
+	if (input_has(&input, "webhooks"))
+		input_refuse(&input, "webhooks",
+			     "cannot be set per bot in this version: leave it out");
+	if (!input_end(&input, err))
+		return false;
+	return meeting_text == NULL || apply_meeting_text(arena, meeting_text, bot, err);
+}
+
+bool bot_input_is_metadata_only(const json_t *body)
+{
+	return json_object_size(body) == 1 && json_object_get(body, "metadata") != NULL;
+}

@@ -1,0 +1,55 @@
+#include "api/bot_json.h"
+
+#include "api/time_json.h"
+#include "http/message.h"
+
+/* What was read as JSON before it was stored. */
+static json_t *stored_json(const char *text)
+{
+	return text != NULL ? json_loads(text, 0, NULL) : json_null();
+}
+
+static json_t *event_json(const struct bot_event *event)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "type", json_string(event->type));
+	json_object_set_new(json, "sub_type", json_string_or_null(event->sub_type));
+	json_object_set_new(json, "metadata", stored_json(event->metadata));
+	json_object_set_new(json, "created_at", instant_json(event->created_at));
+	return json;
+}
+
+/* Zoom writes meeting ids as numbers here and as text there; to customers they are opaque. */
+static json_t *meeting_id_json(int64_t meeting_id)
+{
+	return meeting_id != 0 ? json_sprintf("%lld", (long long)meeting_id) : json_null();
+}
+
+json_t *bot_json(const struct bot *bot, const struct bot_event *events, int event_count)
+{
+	json_t *json = json_object(), *event_list = json_array();
+
+	for (int i = 0; i < event_count; i++)
+		json_array_append_new(event_list, event_json(&events[i]));
+	json_object_set_new(json, "id", json_string(bot->public_id));
+	json_object_set_new(json, "meeting_url", json_string(bot->meeting_url));
+	json_object_set_new(json, "meeting_id", meeting_id_json(bot->meeting_id));
+	json_object_set_new(json, "bot_name", json_string(bot->bot_name));
+	json_object_set_new(json, "state", json_string(bot->state));
+	json_object_set_new(json, "join_flow",
+			    json_string(bot->is_token_flow ? "token" : "standard"));
+	json_object_set_new(json, "join_flow_reason", json_string_or_null(bot->join_flow_reason));
+	json_object_set_new(json, "zoom_oauth_connection_id",
+			    json_string_or_null(bot->connection_public_id));
+	json_object_set_new(json, "zoom_settings", stored_json(bot->zoom_settings));
+	json_object_set_new(json, "join_at", instant_json(bot->join_at));
+	json_object_set_new(json, "deduplication_key", json_string_or_null(bot->deduplication_key));
+	json_object_set_new(json, "metadata", stored_json(bot->metadata));
+	json_object_set_new(json, "events", event_list);
+	json_object_set_new(json, "recording_state", json_string(bot->recording_state));
+	json_object_set_new(json, "transcription_state", json_string(bot->transcription_state));
+	json_object_set_new(json, "created_at", instant_json(bot->created_at));
+	json_object_set_new(json, "updated_at", instant_json(bot->updated_at));
+	return json;
+}

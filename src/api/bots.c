@@ -1,0 +1,213 @@
+#include "api/bots.h"
+
+#include "api/bot_input.h"
+#include "api/bot_json.h"
+#include "api/bot_plan.h"
+#include "api/broker_context.h"
+#include "api/list.h"
+#include "http/input.h"
+#include "serve/context.h"
+#include "store/bot.h"
+#include "store/connection.h"
+#include "zoom/meeting_url.h"
+
+enum { FILTER_BYTES_MAX = 4 << 10 };
+
+static bool find_bot(struct context *context, const struct request *request, struct bot *bot,
+		     struct error *err)
+{
+	const char *public_id = request_path_parameter(request, "id");
+	bool found;
+
+	if (!bot_find(context->db, context->arena, context->project_id, public_id, &found, bot,
+		      err))
+		return false;
+	return found || error_set(err, ERROR_NOT_FOUND, "there is no bot with this id");
+}
+
+static bool render(struct context *context, const struct bot *bot, json_t **json, struct error *err)
+{
+	struct bot_event *events;
+	int count;
+
+	if (!bot_list_events(context->db, context->arena, bot->id, &events, &count, err))
+		return false;
+	*json = bot_json(bot, events, count);
+	return true;
+}
+
+static bool respond_bot(struct context *context, struct response *response, int status,
+			const struct bot *bot, struct error *err)
+{
+	json_t *json;
+
+	if (!render(context, bot, &json, err))
+		return false;
+	respond_json(response, context->arena, status, json);
+	return true;
+}
+
+/* The connection that the customer named; it must be one of the project's. */
+static bool find_asked_connection(struct context *context, struct bot *bot, struct error *err)
+{
+	struct input input = input_of_json(context->arena, NULL);
+	struct connection connection;
+	bool found;
+
+	if (bot->asked_connection_public_id == NULL)
+		return true;
+	if (!connection_find(context->db, context->arena, context->project_id,
+			     bot->asked_connection_public_id, &found, &connection, err))
+		return false;
+	if (found)
+		bot->asked_connection_id = connection.id;
+	else
+		input_refuse(&input, "zoom_oauth_connection_id",
+			     "is no connection of this project");
+	return input_end(&input, err);
+}
+
+static bool decide_join_flow(struct context *context, struct bot *bot, struct error *err)
+{
+	struct broker broker = broker_of(context);
+	struct join_plan plan;
+
+	if (!find_asked_connection(context, bot, err) || !bot_plan_make(&broker, bot, &plan, err))
+		return false;
+	bot_plan_note(bot, plan.is_token_flow, plan.reason, &plan);
+	return true;
+}
+
+bool post_bot(struct context *context, const struct request *request, struct response *response,
+	      struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	SCOPED(json_release) json_t *body = NULL;
+	struct bot bot = bot_input_new(context->project_id);
+
+	bot.updated_at = context_now(context);
+	if (!request_json(request, false, &body, err) ||
+	    !bot_input_read(context->arena, body, bot.updated_at, &bot, err) ||
+	    !transaction_begin(&transaction, context->db, err) ||
+	    !decide_join_flow(context, &bot, err) ||
+	    !bot_add(context->db, context->arena, &bot, err) ||
+	    !transaction_commit(&transaction, err))
+		return false;
+	return respond_bot(context, response, 201, &bot, err);
+}
+
+/* Any form of a meeting's link finds it. */
+static bool read_meeting_url(struct context *context, struct input *input, const char **canonical,
+			     struct error *err)
+{
+	const char *text = input_string(input, "meeting_url", INPUT_OPTIONAL, FILTER_BYTES_MAX);
+	struct meeting_url url;
+
+	*canonical = NULL;
+	if (text == NULL)
+		return true;
+	if (!meeting_url_parse(context->arena, text, &url, err))
+		return false;
+	*canonical = url.canonical;
+	return true;
+}
+
+static bool read_filter(struct context *context, struct list *list, struct bot_filter *filter,
+			struct error *err)
+{
+	*filter = (struct bot_filter){
+		.state = input_choice(&list->input, "state", INPUT_OPTIONAL, bot_states),
+		.deduplication_key = input_string(&list->input, "deduplication_key", INPUT_OPTIONAL,
+						  FILTER_BYTES_MAX),
+		.join_at_after = input_instant(&list->input, "join_at_after"),
+		.join_at_before = input_instant(&list->input, "join_at_before"),
+	};
+	return read_meeting_url(context, &list->input, &filter->meeting_url, err) &&
+	       input_end(&list->input, err);
+}
+
+bool get_bots(struct context *context, const struct request *request, struct response *response,
+	      struct error *err)
+{
+	SCOPED(list_release) struct list list = {0};
+	SCOPED(json_release) json_t *results = json_array();
+	struct bot_filter filter;
+	struct bot *bots;
+	json_t *json;
+
+	if (!list_open(&list, context, request, err) ||
+	    !read_filter(context, &list, &filter, err) ||
+	    !bot_list(context->db, context->arena, context->project_id, &filter, &list.page, &bots,
+		      &list.count, &list.has_newer, &list.has_older, err))
+		return false;
+	for (int i = 0; i < list.count; i++) {
+		if (!render(context, &bots[i], &json, err))
+			return false;
+		json_array_append_new(results, json);
+	}
+	list_respond(&list, response, json_incref(results), bots[0].id,
+		     bots[list.count > 0 ? list.count - 1 : 0].id);
+	return true;
+}
+
+bool get_bot(struct context *context, const struct request *request, struct response *response,
+	     struct error *err)
+{
+	struct bot bot;
+
+	return find_bot(context, request, &bot, err) &&
+	       respond_bot(context, response, 200, &bot, err);
+}
+
+static bool refuse_after_joining(const struct bot *bot, const char *what, struct error *err)
+{
+	if (bot_is_before_joining(bot))
+		return true;
+	return error_set_code(err, ERROR_CONFLICT, "bot_already_joining",
+			      "%s only before the bot joins, and its state is '%s'", what,
+			      bot->state);
+}
+
+/* What the body asks for, if the bot's state allows it. */
+static bool change(struct context *context, json_t *body, struct bot *bot, struct error *err)
+{
+	const bool is_metadata_only = bot_input_is_metadata_only(body);
+
+	bot->updated_at = context_now(context);
+	return (is_metadata_only ||
+		refuse_after_joining(bot, "all but metadata can be changed", err)) &&
+	       bot_input_read(context->arena, body, bot->updated_at, bot, err) &&
+	       (is_metadata_only || decide_join_flow(context, bot, err)) &&
+	       bot_change(context->db, context->arena, bot, err);
+}
+
+/* In one transaction, so that nobody begins to join with what is being changed. */
+bool patch_bot(struct context *context, const struct request *request, struct response *response,
+	       struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	SCOPED(json_release) json_t *body = NULL;
+	struct bot bot;
+
+	if (!request_json(request, false, &body, err) ||
+	    !transaction_begin(&transaction, context->db, err) ||
+	    !find_bot(context, request, &bot, err) || !change(context, body, &bot, err) ||
+	    !transaction_commit(&transaction, err))
+		return false;
+	return respond_bot(context, response, 200, &bot, err);
+}
+
+bool delete_bot(struct context *context, const struct request *request, struct response *response,
+		struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct bot bot;
+
+	if (!transaction_begin(&transaction, context->db, err) ||
+	    !find_bot(context, request, &bot, err) ||
+	    !refuse_after_joining(&bot, "it can be deleted", err) ||
+	    !bot_remove(context->db, bot.id, err) || !transaction_commit(&transaction, err))
+		return false;
+	respond_json(response, context->arena, 200, json_object());
+	return true;
+}

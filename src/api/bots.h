@@ -1,0 +1,13 @@
+/* Bots: /api/v1/bots and /api/v1/bots/:id. */
+#ifndef API_BOTS_H
+#define API_BOTS_H
+
+#include "http/route.h"
+
+handler post_bot;
+handler get_bots;
+handler get_bot;
+handler patch_bot;  /* before joining; metadata at any time */
+handler delete_bot; /* before joining */
+
+#endif

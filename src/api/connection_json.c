@@ -1,0 +1,65 @@
+#include "api/connection_json.h"
+
+#include "api/time_json.h"
+#include "http/message.h"
+
+#include <string.h>
+
+static json_t *scopes_json(const char *scopes)
+{
+	json_t *list = json_array();
+
+	while (*scopes != '\0') {
+		const size_t length = strcspn(scopes, " ");
+
+		if (length > 0)
+			json_array_append_new(list, json_stringn(scopes, length));
+		scopes += length + (scopes[length] != '\0');
+	}
+	return list;
+}
+
+static json_t *failure_json(const struct connection *connection)
+{
+	json_t *failure;
+
+	if (connection->is_connected)
+		return json_null();
+	failure = json_object();
+	json_object_set_new(failure, "error", json_string_or_null(connection->failure_error));
+	json_object_set_new(failure, "code", json_string_or_null(connection->failure_code));
+	json_object_set_new(failure, "timestamp", instant_json(connection->failure_at));
+	return failure;
+}
+
+json_t *connection_json(const struct connection *connection)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "id", json_string(connection->public_id));
+	json_object_set_new(json, "zoom_oauth_connection_id", json_string(connection->public_id));
+	json_object_set_new(json, "zoom_oauth_app_id", json_string(connection->app_public_id));
+	json_object_set_new(json, "user_id", json_string(connection->zoom_user_id));
+	json_object_set_new(json, "account_id", json_string_or_null(connection->account_id));
+	json_object_set_new(json, "email", json_string_or_null(connection->email));
+	json_object_set_new(json, "deduplication_key",
+			    json_string_or_null(connection->deduplication_key));
+	json_object_set_new(json, "state",
+			    json_string(connection->is_connected ? "connected" : "disconnected"));
+	json_object_set_new(json, "connection_failure_data", failure_json(connection));
+	json_object_set_new(json, "metadata", json_loads(connection->metadata, 0, NULL));
+	json_object_set_new(json, "scopes", scopes_json(connection->scopes));
+	json_object_set_new(json, "is_local_recording_token_supported",
+			    json_boolean(connection->is_local_recording_token_supported));
+	json_object_set_new(json, "is_onbehalf_token_supported",
+			    json_boolean(connection->is_onbehalf_token_supported));
+	json_object_set_new(json, "created_at", instant_json(connection->created_at));
+	json_object_set_new(json, "updated_at", instant_json(connection->updated_at));
+	json_object_set_new(json, "last_token_refresh_at",
+			    instant_json(connection->last_token_refresh_at));
+	json_object_set_new(json, "last_successful_sync_at",
+			    instant_json(connection->last_successful_sync_at));
+	json_object_set_new(json, "last_attempted_sync_at",
+			    instant_json(connection->last_attempted_sync_at));
+	return json;
+}

@@ -1,0 +1,50 @@
+/*
+ * What all lists of the API have in common: `?cursor=` and `?page_size=`, and the answer
+ * {"next", "previous", "results"}.
+ *
+ *	SCOPED(list_release) struct list list = {0};
+ *	if (!list_open(&list, context, request, err))
+ *		return false;
+ *	state = input_choice(&list.input, "state", INPUT_OPTIONAL, states);
+ *	if (!input_end(&list.input, err) ||
+ *	    !bot_list(…, &list.page, &bots, &list.count, &list.has_newer, &list.has_older, err))
+ *		return false;
+ *	…
+ *	list_respond(&list, response, results, bots[0].id, bots[list.count - 1].id);
+ */
+#ifndef API_LIST_H
+#define API_LIST_H
+
+#include "http/input.h"
+#include "http/message.h"
+#include "serve/context.h"
+#include "store/page.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum { LIST_PAGE_SIZE_DEFAULT = 25, LIST_PAGE_SIZE_MAX = 100 };
+
+struct list {
+	const struct context *context;
+	const struct request *request;
+	json_t *query;
+	struct input input; /* over the query; the caller reads its filters from it and ends it */
+	struct page page;   /* good once input_end() returned true */
+	int count;          /* rows of this page, as the store's x_list() tells */
+	bool has_newer, has_older;
+};
+
+/* ERROR_INVALID for a query that cannot be read. */
+bool list_open(struct list *list, const struct context *context, const struct request *request,
+	       struct error *err) MUST_CHECK;
+void list_release(struct list *list);
+
+/*
+ * Takes over `results`. first_id and last_id are those of the page's newest and oldest row, by which
+ * the list is ordered; an empty page has none, and they are not looked at.
+ */
+void list_respond(const struct list *list, struct response *response, json_t *results,
+		  int64_t first_id, int64_t last_id);
+
+#endif

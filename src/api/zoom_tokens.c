@@ -1,0 +1,69 @@
+#include "api/zoom_tokens.h"
+
+#include "api/bot_plan.h"
+#include "api/broker_context.h"
+#include "api/time_json.h"
+#include "broker/join_tokens.h"
+#include "serve/context.h"
+#include "store/bot.h"
+
+static json_t *tokens_json(const struct bot *bot, const struct join_tokens *tokens)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "join_flow",
+			    json_string(tokens->is_token_flow ? "token" : "standard"));
+	json_object_set_new(json, "join_flow_reason", json_string_or_null(tokens->reason));
+	json_object_set_new(json, "zoom_oauth_connection_id",
+			    json_string_or_null(bot->connection_public_id));
+	json_object_set_new(json, "app_privilege_token",
+			    json_string_or_null(tokens->app_privilege_token));
+	json_object_set_new(json, "app_privilege_token_expires_at",
+			    instant_json(tokens->app_privilege_token_expires_at));
+	json_object_set_new(json, "onbehalf_token", json_string_or_null(tokens->onbehalf_token));
+	json_object_set_new(json, "zak_token", json_null());
+	json_object_set_new(json, "join_token", json_null());
+	json_object_set_new(json, "zoom",
+			    tokens->failure.class != ZOOM_FAILURE_NONE
+				    ? zoom_failure_json(&tokens->failure)
+				    : json_null());
+	return json;
+}
+
+/*
+ * Plans, mints and remembers how it went. Where the database fails the tokens are those that there
+ * are by then, and err says why for the log.
+ */
+static bool mint(struct broker *broker, struct bot *bot, struct join_tokens *tokens,
+		 struct error *err)
+{
+	struct join_plan plan;
+
+	if (!bot_plan_make(broker, bot, &plan, err))
+		return false;
+	join_tokens_mint(broker, &plan, tokens);
+	return !bot_plan_note(bot, tokens->is_token_flow, tokens->reason, &plan) ||
+	       bot_set_join_flow(broker->db, bot, clock_now(broker->clock), err);
+}
+
+bool post_bot_zoom_tokens(struct context *context, const struct request *request,
+			  struct response *response, struct error *err)
+{
+	const char *public_id = request_path_parameter(request, "id");
+	struct broker broker = broker_of(context);
+	struct join_tokens tokens = {0};
+	struct bot bot = {0};
+	bool found = false;
+	const bool is_read = bot_find(context->db, context->arena, context->project_id, public_id,
+				      &found, &bot, err);
+
+	if (is_read && !found)
+		return error_set(err, ERROR_NOT_FOUND, "there is no bot with this id");
+	if (is_read && bot_is_final(&bot))
+		tokens.reason = "bot_has_ended";
+	else if ((!is_read || !mint(&broker, &bot, &tokens, err)) && !tokens.is_token_flow &&
+		 tokens.reason == NULL)
+		tokens.reason = arena_strdup(context->arena, err->code);
+	respond_json(response, context->arena, 200, tokens_json(&bot, &tokens));
+	return true;
+}

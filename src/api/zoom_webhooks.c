@@ -1,0 +1,335 @@
+#include "api/zoom_webhooks.h"
+
+#include "api/zoom_event_effects.h"
+#include "base/crypto.h"
+#include "base/doorbell.h"
+#include "serve/context.h"
+#include "store/app.h"
+#include "store/event.h"
+#include "zoom/event.h"
+#include "zoom/signature.h"
+
+/* A delivery on its way: what came, which apps it may be for, and which of them their secrets prove. */
+struct delivery {
+	struct context *context;
+	const struct request *request;
+	const char *signature, *timestamp; /* NULL: the header is missing */
+	bool is_fresh;
+	instant now;
+	struct zoom_event event;
+	const struct app *apps;
+	int app_count;
+	bool is_named; /* the address or a client id says which apps; else they are guesses */
+	const char *address_id; /* of the app whose own address it is; NULL: the shared one */
+	const struct app *proved[APP_CANDIDATES_MAX];
+	int proved_count;
+	const char *secret;  /* that proved it */
+	bool has_unreadable; /* some app's secret could not be tried, for no key opens it */
+};
+
+static struct delivery delivery_of(struct context *context, const struct request *request)
+{
+	struct delivery delivery = {
+		.context = context,
+		.request = request,
+		.signature = request_header(request, "x-zm-signature"),
+		.timestamp = request_header(request, "x-zm-request-timestamp"),
+		.now = context_now(context),
+	};
+
+	delivery.is_fresh = zoom_timestamp_is_fresh(delivery.timestamp, delivery.now,
+						    context->process->config.webhook_tolerance_s);
+	return delivery;
+}
+
+/* The event's strings stand in *body. */
+static bool read_event(struct delivery *delivery, json_t **body, struct error *err)
+{
+	return json_read(delivery->request->body, delivery->request->body_size, body, err) &&
+	       zoom_event_read(*body, &delivery->event, err);
+}
+
+/* Finds those of the apps whose webhook secret signed it; one that no key opens holds up no other. */
+static void prove(struct delivery *delivery, const struct app *apps, int count)
+{
+	const struct context *context = delivery->context;
+
+	for (int i = 0; i < count && delivery->is_fresh && delivery->signature != NULL; i++) {
+		const struct seal_place place = app_webhook_secret_place(&apps[i]);
+		const char *secret;
+		struct error unreadable;
+
+		if (!keyring_open_sealed(context->process->keyring, context->arena, &place,
+					 apps[i].webhook_secret, &secret, &unreadable)) {
+			delivery->has_unreadable = true;
+		} else if (zoom_signature_is_valid(secret, delivery->timestamp,
+						   delivery->request->body,
+						   delivery->request->body_size,
+						   delivery->signature)) {
+			delivery->proved[delivery->proved_count++] = &apps[i];
+			delivery->secret = secret;
+		}
+	}
+}
+
+static bool find_app_of_address(struct delivery *delivery, struct error *err)
+{
+	const char *id = request_path_parameter(delivery->request, "id");
+	struct app *app = arena_alloc(delivery->context->arena, sizeof(*app));
+	bool found;
+
+	if (!app_find_anywhere(delivery->context->db, delivery->context->arena, id, &found, app,
+			       err))
+		return false;
+	if (!found)
+		return error_set(err, ERROR_NOT_FOUND, "there is no Zoom app at this address");
+	delivery->apps = app;
+	delivery->app_count = 1;
+	delivery->is_named = true;
+	delivery->address_id = app->public_id;
+	return true;
+}
+
+static const char *client_id_of(const struct delivery *delivery)
+{
+	const char *header = request_header(delivery->request, "clientid");
+
+	return header != NULL && *header != '\0' ? header : delivery->event.client_id;
+}
+
+static const char *user_of(const struct zoom_event *event)
+{
+	if (event->user_id != NULL)
+		return event->user_id;
+	return event->host_id != NULL ? event->host_id : event->participant_user_id;
+}
+
+/* The client id is only a hint: it is not signed, or not until a secret has proved it. */
+static bool find_likely_apps(struct delivery *delivery, struct error *err)
+{
+	struct context *context = delivery->context;
+	const struct zoom_event *event = &delivery->event;
+	const char *client_id = client_id_of(delivery);
+	struct app *apps;
+
+	if (!app_list_candidates(context->db, context->arena, client_id, event->account_id,
+				 user_of(event), &apps, &delivery->app_count, err))
+		return false;
+	delivery->apps = apps;
+	delivery->is_named = client_id != NULL;
+	return true;
+}
+
+/* An app has events of accounts, too, that nobody has connected to it from. */
+static bool prove_for_unlikely_apps(struct delivery *delivery, struct error *err)
+{
+	struct context *context = delivery->context;
+	struct app *apps;
+	int count;
+
+	if (delivery->proved_count > 0 || delivery->is_named ||
+	    (delivery->event.account_id == NULL && user_of(&delivery->event) == NULL))
+		return true;
+	if (!app_list_candidates(context->db, context->arena, NULL, NULL, NULL, &apps, &count, err))
+		return false;
+	prove(delivery, apps, count);
+	return true;
+}
+
+static struct zoom_event_effect effect_of(const struct delivery *delivery, const struct app *app)
+{
+	const struct context *context = delivery->context;
+	const instant latest =
+		delivery->now + context->process->config.webhook_tolerance_s * SECOND;
+	struct zoom_event_effect effect = {
+		.db = context->db,
+		.arena = context->arena,
+		.app = app,
+		.event = &delivery->event,
+		.now = delivery->now,
+		.at = delivery->event.event_at,
+	};
+
+	/* A clock that runs ahead must not make later knowledge look old. */
+	if (effect.at == 0)
+		effect.at = delivery->now;
+	else if (effect.at > latest)
+		effect.at = latest;
+	return effect;
+}
+
+static bool commit(struct transaction *transaction, const struct delivery *delivery,
+		   bool wakes_worker, struct error *err)
+{
+	if (!transaction_commit(transaction, err))
+		return false;
+	if (wakes_worker)
+		doorbell_ring(delivery->context->process->config.database);
+	return true;
+}
+
+/* Nothing that the event says is believed; but whether a user is lost can be asked of Zoom. */
+static bool note_rejection(struct delivery *delivery, struct error *err)
+{
+	const bool says_lost = delivery->event.kind == ZOOM_EVENT_APP_DEAUTHORIZED;
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	bool wakes_worker = false;
+
+	if (delivery->app_count == 0 || (!delivery->is_named && !says_lost))
+		return true;
+	if (!transaction_begin(&transaction, delivery->context->db, err))
+		return false;
+	for (int i = 0; i < delivery->app_count; i++) {
+		const struct app *app = &delivery->apps[i];
+		struct zoom_event_effect effect = effect_of(delivery, app);
+
+		if (app->webhook_secret.bytes == NULL)
+			continue;
+		if (delivery->is_named &&
+		    !app_note_rejected_webhook(effect.db, app->id, delivery->now, err))
+			return false;
+		if (says_lost && !zoom_event_probe(&effect, err))
+			return false;
+		wakes_worker |= effect.wakes_worker;
+	}
+	return commit(&transaction, delivery, wakes_worker, err);
+}
+
+static bool lacks_secret(const struct delivery *delivery)
+{
+	for (int i = 0; i < delivery->app_count; i++)
+		if (delivery->apps[i].webhook_secret.bytes != NULL)
+			return false;
+	return delivery->app_count > 0;
+}
+
+/* On the shared address a stranger learns nothing of the app, not even its id. */
+static bool refuse_for_lack_of_secret(const struct delivery *delivery, struct error *err)
+{
+	const char *id = delivery->address_id != NULL ? delivery->address_id : "{id}";
+
+	return error_set_code(
+		err, ERROR_CONFLICT, "webhook_secret_missing",
+		"events of this app cannot be checked: set the Secret Token that it has "
+		"at Zoom with PATCH /api/v1/zoom_oauth_apps/%s {\"webhook_secret\": \"...\"}",
+		id);
+}
+
+static bool refuse(struct delivery *delivery, struct error *err)
+{
+	const long tolerance_s = delivery->context->process->config.webhook_tolerance_s;
+
+	if (lacks_secret(delivery))
+		return refuse_for_lack_of_secret(delivery, err);
+	if (delivery->has_unreadable)
+		return error_set_code(err, ERROR_INTERNAL, "credentials_unreadable",
+				      "no key of the key file opens an app's webhook_secret: run "
+				      "`hallpass doctor`, which names it");
+	if (!note_rejection(delivery, err))
+		return false;
+	if (delivery->signature != NULL && !delivery->is_fresh)
+		return error_set_code(
+			err, ERROR_UNAUTHENTICATED, "stale_timestamp",
+			"x-zm-request-timestamp is missing, or more than %ld s from our clock",
+			tolerance_s);
+	return error_set_code(err, ERROR_UNAUTHENTICATED, "invalid_signature",
+			      "x-zm-signature does not prove that this comes from Zoom");
+}
+
+static bool answer_url_validation(struct delivery *delivery, struct response *response,
+				  struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct context *context = delivery->context;
+	char encrypted[ZOOM_HEX_MAC_BYTES];
+
+	if (!transaction_begin(&transaction, context->db, err))
+		return false;
+	for (int i = 0; i < delivery->proved_count; i++)
+		if (!app_note_url_validation(context->db, delivery->proved[i]->id, delivery->now,
+					     err) ||
+		    !app_note_verified_webhook(context->db, delivery->proved[i]->id, delivery->now,
+					       err))
+			return false;
+	if (!transaction_commit(&transaction, err))
+		return false;
+	zoom_encrypt_plain_token(delivery->secret, delivery->event.plain_token, encrypted);
+	respond_json(response, context->arena, 200,
+		     json_pack("{s:s, s:s}", "plainToken", delivery->event.plain_token,
+			       "encryptedToken", encrypted));
+	return true;
+}
+
+static bool store_for_app(struct zoom_event_effect *effect, const unsigned char *body_sha256,
+			  bool *is_new, struct error *err)
+{
+	const int64_t app_id = effect->app->id;
+
+	if (!event_add(effect->db, app_id, body_sha256, effect->now, is_new, err))
+		return false;
+	return !*is_new ||
+	       (zoom_event_apply(effect, err) &&
+		event_count(effect->db, app_id, effect->event->name, effect->now, err) &&
+		app_note_verified_webhook(effect->db, app_id, effect->now, err));
+}
+
+/* Whatever it changes is on the disk before Zoom hears that it need not send it again. */
+static bool store(struct delivery *delivery, struct response *response, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	bool is_news = false, wakes_worker = false;
+	unsigned char body_sha256[SHA256_BYTES];
+
+	sha256(delivery->request->body, delivery->request->body_size, body_sha256);
+	if (!transaction_begin(&transaction, delivery->context->db, err))
+		return false;
+	for (int i = 0; i < delivery->proved_count; i++) {
+		struct zoom_event_effect effect = effect_of(delivery, delivery->proved[i]);
+		bool is_new;
+
+		if (!store_for_app(&effect, body_sha256, &is_new, err))
+			return false;
+		is_news |= is_new;
+		wakes_worker |= effect.wakes_worker;
+	}
+	if (!commit(&transaction, delivery, wakes_worker, err))
+		return false;
+	respond_json(response, delivery->context->arena, 200,
+		     json_pack("{s:s}", "status", is_news ? "ok" : "already_handled"));
+	return true;
+}
+
+static bool act(struct delivery *delivery, struct response *response, struct error *err)
+{
+	if (delivery->proved_count == 0)
+		return refuse(delivery, err);
+	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION)
+		return answer_url_validation(delivery, response, err);
+	return store(delivery, response, err);
+}
+
+bool post_zoom_event(struct context *context, const struct request *request,
+		     struct response *response, struct error *err)
+{
+	SCOPED(json_release) json_t *body = NULL;
+	struct delivery delivery = delivery_of(context, request);
+
+	if (!context_open_db(context, err) || !read_event(&delivery, &body, err) ||
+	    !find_likely_apps(&delivery, err))
+		return false;
+	prove(&delivery, delivery.apps, delivery.app_count);
+	return prove_for_unlikely_apps(&delivery, err) && act(&delivery, response, err);
+}
+
+bool post_zoom_app_event(struct context *context, const struct request *request,
+			 struct response *response, struct error *err)
+{
+	SCOPED(json_release) json_t *body = NULL;
+	struct delivery delivery = delivery_of(context, request);
+
+	if (!context_open_db(context, err) || !find_app_of_address(&delivery, err) ||
+	    !read_event(&delivery, &body, err))
+		return false;
+	prove(&delivery, delivery.apps, delivery.app_count);
+	return act(&delivery, response, err);
+}

@@ -1,0 +1,27 @@
+/* What a handler works with: the process, this thread's database, this request's memory and caller. */
+#ifndef SERVE_CONTEXT_H
+#define SERVE_CONTEXT_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "serve/process.h"
+#include "store/db.h"
+
+#include <stdint.h>
+
+struct context {
+	const struct process *process;
+	struct db *db;       /* NULL until this thread first needs it */
+	struct arena *arena; /* of the request */
+	int64_t project_id;  /* of the API key; 0 where the route needs none */
+};
+
+/* Opens this thread's database unless it is open. */
+bool context_open_db(struct context *context, struct error *err) MUST_CHECK;
+
+/* The end of the thread. */
+void context_release(struct context *context);
+
+instant context_now(const struct context *context);
+
+#endif

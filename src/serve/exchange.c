@@ -1,0 +1,109 @@
+#include "serve/exchange.h"
+
+#include "base/crypto.h"
+#include "serve/access.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void fail(struct exchange *exchange)
+{
+	respond_error(&exchange->response, &exchange->arena, &exchange->err);
+}
+
+void exchange_open(struct exchange *exchange, const struct route *routes, size_t route_count,
+		   char *const *variables)
+{
+	*exchange = (struct exchange){.started_ms = clock_monotonic_ms()};
+	random_base62(exchange->request_id, REQUEST_ID_BYTES - 1);
+	if (!request_read(&exchange->request, &exchange->arena, variables, &exchange->body_size,
+			  &exchange->err)) {
+		fail(exchange);
+		return;
+	}
+	if (!route_find(routes, route_count, &exchange->request, &exchange->route,
+			&exchange->response.allow, &exchange->err)) {
+		exchange->route = NULL;
+		fail(exchange);
+	}
+}
+
+static bool read_body(struct exchange *exchange, struct body_source body, struct error *err)
+{
+	char *bytes = arena_alloc(&exchange->arena, exchange->body_size + 1);
+
+	if (exchange->body_size > 0 && !body.read(body.source, bytes, exchange->body_size))
+		return error_set(err, ERROR_INVALID, "the body is shorter than its Content-Length");
+	exchange->request.body = bytes;
+	exchange->request.body_size = exchange->body_size;
+	return true;
+}
+
+static bool check_access(struct exchange *exchange, struct context *context, struct error *err)
+{
+	switch (exchange->route->access) {
+	case ACCESS_API_KEY:
+		return context_open_db(context, err) &&
+		       access_check_api_key(context, &exchange->request, err);
+	case ACCESS_PUBLIC:
+		return true;
+	}
+	assert(false && "every route has an access level");
+	return false;
+}
+
+void exchange_run(struct exchange *exchange, struct context *context, struct body_source body)
+{
+	if (exchange->route == NULL)
+		return;
+	context->arena = &exchange->arena;
+	context->project_id = 0;
+	if (!check_access(exchange, context, &exchange->err) ||
+	    !read_body(exchange, body, &exchange->err) ||
+	    !exchange->route->handle(context, &exchange->request, &exchange->response,
+				     &exchange->err))
+		fail(exchange);
+	context->arena = NULL;
+	assert(exchange->response.status != 0);
+}
+
+const char *exchange_head(struct exchange *exchange)
+{
+	const struct response *response = &exchange->response;
+	struct arena *arena = &exchange->arena;
+	const char *head =
+		arena_printf(arena,
+			     "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n",
+			     response->status, http_reason_phrase(response->status),
+			     exchange->request_id);
+
+	if (response->allow != NULL)
+		head = arena_printf(arena, "%sAllow: %s\r\n", head, response->allow);
+	if (response->status == 401)
+		head = arena_printf(arena, "%sWWW-Authenticate: Token\r\n", head);
+	if (response->retry_after_s > 0)
+		head = arena_printf(arena, "%sRetry-After: %d\r\n", head, response->retry_after_s);
+	if (response->body == NULL)
+		return arena_printf(arena, "%s\r\n", head);
+	return arena_printf(arena, "%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", head,
+			    response->content_type, strlen(response->body));
+}
+
+/* The route's pattern rather than the path, which may hold a secret of its own. */
+void exchange_close(struct exchange *exchange, const struct log *log)
+{
+	const bool failed = exchange->err.kind != ERROR_NONE;
+	const struct log_field fields[] = {
+		{"request_id", exchange->request_id, 0},
+		{"method", exchange->request.method != NULL ? exchange->request.method : "", 0},
+		{"route", exchange->route != NULL ? exchange->route->path : "", 0},
+		{"status", NULL, exchange->response.status},
+		{"duration_ms", NULL, clock_monotonic_ms() - exchange->started_ms},
+		{failed ? "code" : NULL, exchange->err.code, 0},
+		{failed ? "error" : NULL, exchange->err.message, 0},
+		{NULL, NULL, 0},
+	};
+
+	log_write(log, exchange->response.status >= 500 ? LOG_ERROR : LOG_INFO, "request", fields);
+	arena_release(&exchange->arena);
+}

@@ -1,0 +1,73 @@
+#include "serve/process.h"
+
+#include "store/migrate.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* JSON values hold secrets and tokens on their way through: what jansson gives back is wiped. */
+static void wipe_and_free(void *memory)
+{
+	if (memory != NULL)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+/* Credentials must not end up in a core file, whatever the system's settings are. */
+static void forbid_core_dumps(void)
+{
+	const struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &none) != 0)
+		perror("setrlimit(RLIMIT_CORE)");
+}
+
+bool process_open(struct process *process, const char *program, char *const *environment,
+		  struct error *err)
+{
+	*process = (struct process){0};
+	forbid_core_dumps();
+	json_set_alloc_funcs(malloc, wipe_and_free);
+	if (!config_read(&process->config, environment, err) ||
+	    !keyring_open(&process->keyring, process->config.encryption_key_file, err))
+		return false;
+	process->log =
+		(struct log){(enum log_level)process->config.log_level,
+			     (enum log_format)process->config.log_format, program, &process->clock};
+	process->http_client = http_client_open();
+	process->flights = flights_open();
+	process->gate = db_gate_open();
+	return true;
+}
+
+void process_close(struct process *process)
+{
+	db_gate_close(&process->gate);
+	flights_close(&process->flights);
+	http_client_close(&process->http_client);
+	keyring_close(&process->keyring);
+}
+
+int process_refuse(const char *program, const struct error *err)
+{
+	fprintf(stderr, "%s: %s\n", program, err->message);
+	return EXIT_FAILURE;
+}
+
+bool process_open_db(const struct process *process, struct db **db, struct error *err)
+{
+	struct db *opened;
+
+	if (!db_open(&opened, process->config.database, process->gate, err))
+		return false;
+	if (!migrate_check(opened, err)) {
+		db_close(&opened);
+		return false;
+	}
+	*db = opened;
+	return true;
+}

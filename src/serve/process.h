@@ -1,0 +1,42 @@
+/* What a process opens once and its threads share. */
+#ifndef SERVE_PROCESS_H
+#define SERVE_PROCESS_H
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/flight.h"
+#include "base/keyring.h"
+#include "base/log.h"
+#include "http/client.h"
+#include "store/db.h"
+
+#include <stdbool.h>
+
+struct process {
+	struct config config;
+	struct clock clock;
+	struct log log;
+	struct keyring *keyring;
+	struct http_client *http_client;
+	struct flights *flights; /* refreshes under way, by connection */
+	struct db_gate *gate;
+};
+
+/*
+ * Reads the configuration and the key file. `program` is for the log and must outlive the process.
+ * ERROR_INVALID names the file, the line and the key.
+ */
+bool process_open(struct process *process, const char *program, char *const *environment,
+		  struct error *err) MUST_CHECK;
+
+/* Safe on a process that is all zero. */
+void process_close(struct process *process);
+
+/* The last word of a program that cannot start: one line on standard error. Returns the exit status 1. */
+int process_refuse(const char *program, const struct error *err);
+
+/* Opens the configured database and refuses a schema version that is not this program's. */
+bool process_open_db(const struct process *process, struct db **db, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,262 @@
+#include "serve/responder.h"
+
+#include "serve/exchange.h"
+#include "serve/process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum {
+	LISTEN_SOCKET = 0,
+	/* libfcgi waits with select(), so that no descriptor may reach 1024; the rest is for databases. */
+	PARKED_MAX = 512,
+};
+
+/* A request that was accepted. It may outlive the thread's turn: see `parked`. */
+struct visit {
+	FCGX_Request fcgi;
+	struct exchange exchange;
+	struct visit *next;
+};
+
+/*
+ * What the threads of a process share. Requests that wait for Zoom have at most zoom_threads_max
+ * threads; the ones above that are parked, and their thread goes on to accept others. So a slow Zoom
+ * never keeps a request waiting that needs no Zoom.
+ */
+struct responder {
+	const struct process *process;
+	const struct route *routes;
+	size_t route_count;
+	int stop_event; /* readable once the process is to end */
+	pthread_mutex_t lock;
+	pthread_cond_t unparked;
+	unsigned zoom_threads, zoom_threads_max, parked_count;
+	struct visit *parked_first, *parked_last;
+};
+
+static bool read_fcgi(void *source, char *bytes, size_t size)
+{
+	FCGX_Request *fcgi = source;
+
+	return FCGX_GetStr(bytes, (int)size, fcgi->in) == (int)size;
+}
+
+static void serve(struct responder *responder, struct context *context, struct visit *visit)
+{
+	struct exchange *exchange = &visit->exchange;
+	const char *head;
+
+	exchange_run(exchange, context, (struct body_source){read_fcgi, &visit->fcgi});
+	head = exchange_head(exchange);
+	FCGX_PutStr(head, (int)strlen(head), visit->fcgi.out);
+	if (exchange->response.body != NULL)
+		FCGX_PutStr(exchange->response.body, (int)strlen(exchange->response.body),
+			    visit->fcgi.out);
+	FCGX_Finish_r(&visit->fcgi);
+	exchange_close(exchange, &responder->process->log);
+	free(visit);
+}
+
+/* False where all of Zoom's threads are taken: the visit is parked and belongs to another thread now. */
+static bool take_zoom_thread_or_park(struct responder *responder, struct visit *visit)
+{
+	bool taken;
+
+	pthread_mutex_lock(&responder->lock);
+	while (responder->zoom_threads >= responder->zoom_threads_max &&
+	       responder->parked_count >= PARKED_MAX)
+		pthread_cond_wait(&responder->unparked, &responder->lock);
+	taken = responder->zoom_threads < responder->zoom_threads_max;
+	if (taken) {
+		responder->zoom_threads++;
+	} else {
+		visit->next = NULL;
+		if (responder->parked_last != NULL)
+			responder->parked_last->next = visit;
+		else
+			responder->parked_first = visit;
+		responder->parked_last = visit;
+		responder->parked_count++;
+	}
+	pthread_mutex_unlock(&responder->lock);
+	return taken;
+}
+
+/* The oldest parked visit; where there is none the thread is Zoom's no longer. */
+static struct visit *unpark_or_leave_zoom_thread(struct responder *responder)
+{
+	struct visit *visit;
+
+	pthread_mutex_lock(&responder->lock);
+	visit = responder->parked_first;
+	if (visit != NULL) {
+		responder->parked_first = visit->next;
+		if (visit->next == NULL)
+			responder->parked_last = NULL;
+		responder->parked_count--;
+	} else {
+		responder->zoom_threads--;
+	}
+	pthread_cond_signal(&responder->unparked);
+	pthread_mutex_unlock(&responder->lock);
+	return visit;
+}
+
+/* False once the process is to end. Spurious returns are fine: accepting does not block. */
+static bool wait_for_visit(const struct responder *responder)
+{
+	struct pollfd waits[] = {{.fd = responder->stop_event, .events = POLLIN},
+				 {.fd = LISTEN_SOCKET, .events = POLLIN}};
+
+	while (poll(waits, COUNT_OF(waits), -1) < 0)
+		assert(errno == EINTR);
+	return waits[0].revents == 0;
+}
+
+static struct visit *accept_visit(struct responder *responder)
+{
+	struct visit *visit = calloc(1, sizeof(*visit));
+
+	if (visit == NULL)
+		abort();
+	FCGX_InitRequest(&visit->fcgi, LISTEN_SOCKET, FCGI_FAIL_ACCEPT_ON_INTR);
+	while (wait_for_visit(responder)) {
+		if (FCGX_Accept_r(&visit->fcgi) != 0)
+			continue; /* another thread was faster, or the web server has hung up */
+		exchange_open(&visit->exchange, responder->routes, responder->route_count,
+			      visit->fcgi.envp);
+		return visit;
+	}
+	FCGX_Free(&visit->fcgi, 1);
+	free(visit);
+	return NULL;
+}
+
+static void *serve_visits(void *argument)
+{
+	struct responder *responder = argument;
+	struct context context = {.process = responder->process};
+	struct visit *visit;
+
+	while ((visit = accept_visit(responder)) != NULL) {
+		const struct route *route = visit->exchange.route;
+
+		if (route == NULL || route->waits != WAITS_FOR_ZOOM) {
+			serve(responder, &context, visit);
+			continue;
+		}
+		if (!take_zoom_thread_or_park(responder, visit))
+			continue;
+		do {
+			serve(responder, &context, visit);
+			visit = unpark_or_leave_zoom_thread(responder);
+		} while (visit != NULL);
+	}
+	context_release(&context);
+	return NULL;
+}
+
+static int serve_fcgi(struct responder *responder)
+{
+	const long thread_count = responder->process->config.threads;
+	pthread_t *threads = calloc((size_t)thread_count, sizeof(*threads));
+	sigset_t signals;
+	int signal_number;
+
+	assert(threads != NULL);
+	/* Threads share the listening socket: whoever comes second must not block in accept(). */
+	fcntl(LISTEN_SOCKET, F_SETFL, fcntl(LISTEN_SOCKET, F_GETFL) | O_NONBLOCK);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	for (long i = 0; i < thread_count; i++) {
+		const int failure = pthread_create(&threads[i], NULL, serve_visits, responder);
+
+		if (failure != 0) {
+			fprintf(stderr, "threads = %ld: only %ld could be started: %s\n",
+				thread_count, i, strerror(failure));
+			exit(EXIT_FAILURE);
+		}
+	}
+	while (sigwait(&signals, &signal_number) != 0)
+		;
+	eventfd_write(responder->stop_event, 1);
+	for (long i = 0; i < thread_count; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+	return EXIT_SUCCESS;
+}
+
+static bool read_stdin(void *source, char *bytes, size_t size)
+{
+	(void)source;
+	return fread(bytes, 1, size, stdin) == size;
+}
+
+static int serve_cgi(const struct responder *responder)
+{
+	struct context context = {.process = responder->process};
+	struct exchange exchange;
+
+	exchange_open(&exchange, responder->routes, responder->route_count, environ);
+	exchange_run(&exchange, &context, (struct body_source){read_stdin, NULL});
+	fputs(exchange_head(&exchange), stdout);
+	if (exchange.response.body != NULL)
+		fputs(exchange.response.body, stdout);
+	fflush(stdout);
+	exchange_close(&exchange, &responder->process->log);
+	context_release(&context);
+	return EXIT_SUCCESS;
+}
+
+/* A quarter of the threads, one at least, is kept for requests that need no Zoom. */
+static unsigned zoom_threads_max(long threads)
+{
+	if (threads < 4)
+		return threads == 1 ? 1 : (unsigned)threads - 1;
+	return (unsigned)(threads - threads / 4);
+}
+
+int responder_main(const char *program, const struct route *routes, size_t route_count)
+{
+	SCOPED(process_close) struct process process = {0};
+	struct responder responder = {.process = &process,
+				      .routes = routes,
+				      .route_count = route_count};
+	struct error err;
+	int status;
+
+	for (size_t i = 0; i < route_count; i++)
+		assert(routes[i].access != 0);
+	signal(SIGPIPE, SIG_IGN);
+	if (!process_open(&process, program, environ, &err))
+		return process_refuse(program, &err);
+	if (FCGX_IsCGI())
+		return serve_cgi(&responder);
+	if (FCGX_Init() != 0)
+		return EXIT_FAILURE;
+	responder.zoom_threads_max = zoom_threads_max(process.config.threads);
+	responder.stop_event = eventfd(0, EFD_CLOEXEC);
+	assert(responder.stop_event >= 0);
+	pthread_mutex_init(&responder.lock, NULL);
+	pthread_cond_init(&responder.unparked, NULL);
+	status = serve_fcgi(&responder);
+	pthread_cond_destroy(&responder.unparked);
+	pthread_mutex_destroy(&responder.lock);
+	close(responder.stop_event);
+	return status;
+}
