@@ -1,0 +1,65 @@
+#include "store/authorization.h"
+#include "store/event.h"
+#include "store/meeting.h"
+#include "store/participant.h"
+#include "store/periodic_job.h"
+#include "worker/job.h"
+
+enum { ROWS_MAX = 1000 }; /* of one table in one transaction, so that events come between */
+
+/* How long what is old is kept. */
+static const instant period = HOUR;
+static const instant event_age = 7 * DAY;      /* Zoom repeats a delivery within 85 minutes */
+static const instant authorization_age = HOUR; /* a client's retry comes within 10 minutes */
+static const instant meeting_age = 60 * DAY; /* each weekly sync confirms those that are to come */
+static const instant forgotten_meeting_age = 7 * DAY;
+static const instant participant_age = 30 * DAY;
+
+static bool drop_old(struct context *context, instant now, bool *has_more, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct db *db = context->db;
+	int64_t events, authorizations, meetings, participants;
+
+	if (!transaction_begin(&transaction, db, err) ||
+	    !event_clean_up(db, now - event_age, ROWS_MAX, &events, err) ||
+	    !authorization_clean_up(db, now - authorization_age, ROWS_MAX, &authorizations, err) ||
+	    !meeting_clean_up(db, now - meeting_age, now - forgotten_meeting_age, ROWS_MAX,
+			      &meetings, err) ||
+	    !participant_clean_up(db, now - participant_age, ROWS_MAX, &participants, err) ||
+	    !transaction_commit(&transaction, err))
+		return false;
+	*has_more = events >= ROWS_MAX || authorizations >= ROWS_MAX || meetings >= ROWS_MAX ||
+		    participants >= ROWS_MAX;
+	return true;
+}
+
+static bool claim(struct context *context, instant now, bool *did, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	return transaction_begin(&transaction, context->db, err) &&
+	       periodic_job_claim(context->db, clean_up_job.name, now, now + period, did, err) &&
+	       transaction_commit(&transaction, err);
+}
+
+static bool run_one(struct context *context, bool *did, const char **subject, struct error *err)
+{
+	const instant now = context_now(context);
+	bool has_more = true;
+
+	if (!claim(context, now, did, err))
+		return false;
+	*subject = "";
+	while (*did && has_more)
+		if (!drop_old(context, now, &has_more, err))
+			return false;
+	return true;
+}
+
+static bool next_due(struct context *context, instant *at, struct error *err)
+{
+	return periodic_job_next(context->db, clean_up_job.name, at, err);
+}
+
+const struct job clean_up_job = {"clean_up", next_due, run_one};

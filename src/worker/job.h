@@ -1,0 +1,32 @@
+/*
+ * A kind of work that the worker does: when the next piece of it is due, and doing one piece. Pieces
+ * are claimed in the database, so any number of workers with any number of threads share them.
+ */
+#ifndef WORKER_JOB_H
+#define WORKER_JOB_H
+
+#include "base/clock.h"
+#include "serve/context.h"
+
+#include <stdbool.h>
+
+struct job {
+	const char *name;
+
+	/* *at is when the next piece is due; 0: none is. */
+	bool (*next_due)(struct context *context, instant *at, struct error *err);
+
+	/*
+	 * Claims the piece that is due longest and does it. *did is false where none was due. *subject
+	 * names it for the log (in the arena). On failure the piece is put off already.
+	 */
+	bool (*run_one)(struct context *context, bool *did, const char **subject,
+			struct error *err);
+};
+
+extern const struct job meeting_sync_job; /* reads the meetings that a user hosts */
+extern const struct job token_upkeep_job; /* keeps refresh tokens alive, finds revoked users */
+extern const struct job authorization_finish_job; /* finishes what a code exchange left open */
+extern const struct job clean_up_job;             /* drops what is old */
+
+#endif

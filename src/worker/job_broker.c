@@ -1,0 +1,38 @@
+#include "worker/job_broker.h"
+
+#include "base/backoff.h"
+#include "base/crypto.h"
+
+enum { FIRST_RETRY_S = 60 };
+
+struct broker job_broker(const struct context *context, int64_t timeout_ms)
+{
+	const struct process *process = context->process;
+
+	return (struct broker){
+		.db = context->db,
+		.arena = context->arena,
+		.keyring = process->keyring,
+		.clock = &process->clock,
+		.flights = process->flights,
+		.zoom = {process->http_client, &process->clock, process->config.zoom_oauth_url,
+			 process->config.zoom_api_url, process->config.zoom_timeout_ms},
+		.deadline_ms = clock_monotonic_ms() + timeout_ms,
+	};
+}
+
+instant job_retry_at(const struct context *context, int failures, int64_t max_s,
+		     const struct zoom_failure *failure)
+{
+	const instant at = context_now(context) +
+			   backoff_s(failures, FIRST_RETRY_S, max_s, random_below(65536)) * SECOND;
+
+	return failure != NULL && failure->retry_at > at ? failure->retry_at : at;
+}
+
+bool job_fail(const struct context *context, const struct zoom_failure *failure, struct error *err)
+{
+	if (failure->class != ZOOM_FAILURE_NONE)
+		zoom_failure_to_error(context->arena, failure, context_now(context), err);
+	return false;
+}

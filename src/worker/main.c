@@ -1,0 +1,243 @@
+/* hallpass-worker: does what is due, then sleeps until the next thing is. */
+#include "base/doorbell.h"
+#include "serve/context.h"
+#include "serve/process.h"
+#include "worker/job.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char program[] = "hallpass-worker";
+
+static const struct job *const jobs[] = {
+	&authorization_finish_job,
+	&token_upkeep_job,
+	&meeting_sync_job,
+	&clean_up_job,
+};
+
+enum {
+	THREADS_MAX = 8,     /* that work at once, most of it waiting for Zoom */
+	SLEEP_S_MAX = 60,    /* a ring of the doorbell that got lost costs no more than this */
+	TROUBLE_SLEEP_S = 1, /* before asking again a database that cannot be read */
+};
+
+struct worker {
+	struct process process;
+	bool is_once; /* end when nothing is due */
+	pthread_mutex_t lock;
+	pthread_cond_t woken;
+	unsigned wakes; /* counts rings, so that none is missed between looking and sleeping */
+	bool is_ending;
+};
+
+static void log_piece(const struct worker *worker, const struct job *job, const char *subject,
+		      int64_t started_ms, const struct error *err)
+{
+	const bool failed = err->kind != ERROR_NONE;
+	const struct log_field fields[] = {
+		{"job", job->name, 0},
+		{"subject", subject != NULL ? subject : "", 0},
+		{"duration_ms", NULL, clock_monotonic_ms() - started_ms},
+		{failed ? "code" : NULL, err->code, 0},
+		{failed ? "error" : NULL, err->message, 0},
+		{NULL, NULL, 0},
+	};
+
+	log_write(&worker->process.log, failed ? LOG_WARN : LOG_INFO, "job", fields);
+}
+
+/* False where the piece failed before it was claimed: the database cannot be used for now. */
+static bool run_piece(const struct worker *worker, struct context *context, const struct job *job,
+		      bool *did)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const int64_t started_ms = clock_monotonic_ms();
+	const char *subject = NULL;
+	struct error err = {0};
+	bool worked;
+
+	*did = false;
+	context->arena = &arena;
+	worked = context_open_db(context, &err) && job->run_one(context, did, &subject, &err);
+	context->arena = NULL;
+	if (*did || !worked)
+		log_piece(worker, job, subject, started_ms, &err);
+	return worked || *did;
+}
+
+/* Seconds until the next piece of any job is due, rounded up. */
+static int64_t sleep_s(struct context *context)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	instant earliest = context_now(context) + SLEEP_S_MAX * SECOND, now;
+	struct error err;
+
+	context->arena = &arena;
+	for (size_t i = 0; i < COUNT_OF(jobs); i++) {
+		instant at;
+
+		if (!jobs[i]->next_due(context, &at, &err))
+			return TROUBLE_SLEEP_S;
+		if (at != 0 && at < earliest)
+			earliest = at;
+	}
+	now = context_now(context);
+	return earliest <= now ? 0 : (earliest - now + SECOND - 1) / SECOND;
+}
+
+static bool is_ending(struct worker *worker, unsigned *wakes)
+{
+	bool ending;
+
+	pthread_mutex_lock(&worker->lock);
+	ending = worker->is_ending;
+	*wakes = worker->wakes;
+	pthread_mutex_unlock(&worker->lock);
+	return ending;
+}
+
+/* Until the time has passed, or somebody has woken the worker since `wakes` was read. */
+static void sleep_until_woken(struct worker *worker, unsigned wakes, int64_t seconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	pthread_mutex_lock(&worker->lock);
+	while (worker->wakes == wakes && !worker->is_ending &&
+	       pthread_cond_timedwait(&worker->woken, &worker->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+	struct context context = {.process = &worker->process};
+	unsigned wakes;
+
+	while (!is_ending(worker, &wakes)) {
+		bool did_any = false, in_trouble = false;
+
+		for (size_t i = 0; i < COUNT_OF(jobs); i++) {
+			bool did;
+
+			in_trouble |= !run_piece(worker, &context, jobs[i], &did);
+			did_any |= did;
+		}
+		if (did_any)
+			continue;
+		if (worker->is_once)
+			break;
+		sleep_until_woken(worker, wakes, in_trouble ? TROUBLE_SLEEP_S : sleep_s(&context));
+	}
+	context_release(&context);
+	return NULL;
+}
+
+static void wake(struct worker *worker, bool to_end)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->wakes++;
+	worker->is_ending |= to_end;
+	pthread_cond_broadcast(&worker->woken);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* Passes rings of the doorbell on to the threads, until a signal says that this is the end. */
+static bool listen_for_rings(struct worker *worker, const sigset_t *signals, struct error *err)
+{
+	struct pollfd waits[2] = {{.events = POLLIN}, {.events = POLLIN}};
+
+	if (!doorbell_open(worker->process.config.database, &waits[0].fd, err))
+		return false;
+	waits[1].fd = signalfd(-1, signals, SFD_CLOEXEC);
+	assert(waits[1].fd >= 0);
+	while (waits[1].revents == 0) {
+		if (poll(waits, COUNT_OF(waits), -1) < 0)
+			assert(errno == EINTR);
+		doorbell_clear(waits[0].fd);
+		wake(worker, waits[1].revents != 0);
+	}
+	close(waits[0].fd);
+	close(waits[1].fd);
+	return true;
+}
+
+static int run(struct worker *worker)
+{
+	const long wanted = worker->process.config.threads;
+	const long thread_count = wanted < THREADS_MAX ? wanted : THREADS_MAX;
+	pthread_t threads[THREADS_MAX];
+	struct error err = {0};
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	if (!worker->is_once)
+		pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	for (long i = 0; i < thread_count; i++) {
+		const int failure = pthread_create(&threads[i], NULL, work, worker);
+
+		if (failure != 0) {
+			fprintf(stderr, "%s: cannot start a thread: %s\n", program,
+				strerror(failure));
+			exit(EXIT_FAILURE);
+		}
+	}
+	if (!worker->is_once && !listen_for_rings(worker, &signals, &err))
+		wake(worker, true);
+	for (long i = 0; i < thread_count; i++)
+		pthread_join(threads[i], NULL);
+	return err.kind == ERROR_NONE ? EXIT_SUCCESS : process_refuse(program, &err);
+}
+
+static void set_up_waking(struct worker *worker)
+{
+	pthread_condattr_t attributes;
+
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker->woken, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+int main(int argument_count, char **arguments)
+{
+	struct worker worker = {.is_once =
+					argument_count == 2 && strcmp(arguments[1], "--once") == 0};
+	struct error err;
+	int status;
+
+	if (argument_count > 1 && !worker.is_once) {
+		fprintf(stderr,
+			"usage: %s [--once]\n  --once  do what is due and exit (for cron)\n",
+			program);
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (!process_open(&worker.process, program, environ, &err)) {
+		process_close(&worker.process);
+		return process_refuse(program, &err);
+	}
+	set_up_waking(&worker);
+	status = run(&worker);
+	pthread_cond_destroy(&worker.woken);
+	pthread_mutex_destroy(&worker.lock);
+	process_close(&worker.process);
+	return status;
+}

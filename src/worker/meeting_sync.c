@@ -1,0 +1,159 @@
+#include "base/crypto.h"
+#include "broker/access_token.h"
+#include "store/connection.h"
+#include "store/meeting.h"
+#include "worker/job.h"
+#include "worker/job_broker.h"
+#include "zoom/api.h"
+#include "zoom/meeting_url.h"
+
+#include <string.h>
+
+enum {
+	SYNC_TIMEOUT_MS = 10 * 60 * 1000,
+	RETRY_MAX_S = 6 * 3600,
+	PAGES_MAX = 1000, /* 300,000 meetings: above that Zoom's paging has gone wrong */
+};
+
+static const instant sync_lease = 15 * MINUTE, sync_period = 7 * DAY;
+
+struct sync {
+	struct context *context;
+	struct broker broker;
+	struct connection connection;
+	instant started_at; /* what Zoom lists was so at this time or later */
+	struct zoom_user user;
+	struct zoom_meeting_page *page;
+	const char *page_token;
+};
+
+static bool read_user(void *argument, const struct zoom_endpoint *zoom, const char *access_token,
+		      struct zoom_failure *failure)
+{
+	struct sync *sync = argument;
+
+	return zoom_api_get_user(zoom, sync->broker.arena, access_token, &sync->user, failure);
+}
+
+static bool read_page(void *argument, const struct zoom_endpoint *zoom, const char *access_token,
+		      struct zoom_failure *failure)
+{
+	struct sync *sync = argument;
+
+	return zoom_api_list_meetings(zoom, sync->broker.arena, access_token, sync->page_token,
+				      sync->page, failure);
+}
+
+static bool learn_user(struct sync *sync, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct arena *arena = sync->broker.arena;
+	const char *name = personal_name_of_url(arena, sync->user.vanity_url);
+
+	if (name == NULL)
+		name = personal_name_of_url(arena, sync->user.personal_meeting_url);
+	return transaction_begin(&transaction, sync->broker.db, err) &&
+	       connection_learn_profile(sync->broker.db, sync->connection.id, sync->user.pmi, name,
+					sync->started_at, err) &&
+	       transaction_commit(&transaction, err);
+}
+
+/* A page is one transaction, short enough for events to come between. */
+static bool learn_page(struct sync *sync, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	if (!transaction_begin(&transaction, sync->broker.db, err))
+		return false;
+	for (size_t i = 0; i < sync->page->count; i++)
+		if (!meeting_learn(sync->broker.db, sync->connection.app_id,
+				   sync->page->meeting_ids[i], sync->connection.id,
+				   sync->started_at, err))
+			return false;
+	return transaction_commit(&transaction, err);
+}
+
+static bool sync_all(struct sync *sync, struct zoom_failure *failure, struct error *err)
+{
+	struct arena *arena = sync->broker.arena;
+	const char *last_token;
+
+	if (!access_token_use(&sync->broker, &sync->connection, read_user, sync, failure, err) ||
+	    !learn_user(sync, err))
+		return false;
+	sync->page = arena_alloc(arena, sizeof(*sync->page));
+	for (int pages = 0; pages < PAGES_MAX; pages++) {
+		if (!access_token_use(&sync->broker, &sync->connection, read_page, sync, failure,
+				      err) ||
+		    !learn_page(sync, err))
+			return false;
+		last_token = sync->page_token;
+		sync->page_token = sync->page->next_page_token;
+		if (sync->page_token == NULL)
+			return true;
+		if (last_token != NULL && strcmp(last_token, sync->page_token) == 0)
+			break;
+	}
+	return error_set(err, ERROR_ZOOM_UNAVAILABLE, "Zoom's list of meetings does not end");
+}
+
+static bool claim(struct context *context, bool *did, int64_t *id, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const instant now = context_now(context);
+
+	return transaction_begin(&transaction, context->db, err) &&
+	       connection_claim_sync(context->db, now, now + sync_lease, did, id, err) &&
+	       transaction_commit(&transaction, err);
+}
+
+static bool finish(const struct sync *sync, bool worked, const struct zoom_failure *failure,
+		   struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct context *context = sync->context;
+	const instant now = context_now(context);
+	const instant next_at = worked ? now + sync_period - random_below(86400) * SECOND
+				       : job_retry_at(context, sync->connection.sync_attempts + 1,
+						      RETRY_MAX_S, failure);
+
+	return transaction_begin(&transaction, context->db, err) &&
+	       connection_finish_sync(context->db, sync->connection.id, worked, now, next_at,
+				      err) &&
+	       transaction_commit(&transaction, err);
+}
+
+static bool run_one(struct context *context, bool *did, const char **subject, struct error *err)
+{
+	struct sync sync = {.context = context, .started_at = context_now(context)};
+	struct zoom_failure failure = {0};
+	struct error finishing;
+	bool found, worked;
+	int64_t id;
+
+	if (!claim(context, did, &id, err))
+		return false;
+	if (!*did)
+		return true;
+	sync.broker = job_broker(context, SYNC_TIMEOUT_MS);
+	if (!connection_find_by_id(context->db, context->arena, id, &found, &sync.connection, err))
+		return false;
+	if (!found)
+		return true;
+	*subject = sync.connection.public_id;
+	worked = sync_all(&sync, &failure, err);
+	if (!worked)
+		job_fail(context, &failure, err);
+	if (finish(&sync, worked, &failure, &finishing))
+		return worked;
+	if (worked)
+		*err = finishing;
+	return false;
+}
+
+static bool next_due(struct context *context, instant *at, struct error *err)
+{
+	return connection_next_sync(context->db, at, err);
+}
+
+const struct job meeting_sync_job = {"meeting_sync", next_due, run_one};

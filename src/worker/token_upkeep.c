@@ -1,0 +1,74 @@
+#include "broker/access_token.h"
+#include "store/connection.h"
+#include "store/credentials.h"
+#include "worker/job.h"
+#include "worker/job_broker.h"
+
+enum { RETRY_MAX_S = 6 * 3600, LEASE_MARGIN_S = 60 };
+
+static bool claim(struct context *context, bool *did, int64_t *connection_id, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const instant now = context_now(context);
+	const instant lease_until = now +
+				    2 * context->process->config.zoom_timeout_ms * MILLISECOND +
+				    LEASE_MARGIN_S * SECOND;
+
+	return transaction_begin(&transaction, context->db, err) &&
+	       credentials_claim_due_refresh(context->db, now, lease_until, did, connection_id,
+					     err) &&
+	       transaction_commit(&transaction, err);
+}
+
+/* Where even this fails, the claim runs out and it is due again. */
+static void postpone(struct context *context, int64_t connection_id,
+		     const struct zoom_failure *failure)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct credentials credentials;
+	struct error ignored;
+	bool found;
+
+	if (transaction_begin(&transaction, context->db, &ignored) &&
+	    credentials_find(context->db, context->arena, connection_id, &found, &credentials,
+			     &ignored) &&
+	    found &&
+	    credentials_postpone_refresh(context->db, connection_id,
+					 job_retry_at(context, credentials.refresh_attempts + 1,
+						      RETRY_MAX_S, failure),
+					 &ignored) &&
+	    transaction_commit(&transaction, &ignored))
+		return;
+}
+
+static bool run_one(struct context *context, bool *did, const char **subject, struct error *err)
+{
+	struct connection connection;
+	struct zoom_failure failure;
+	struct access_token token;
+	struct broker broker;
+	int64_t id;
+	bool found;
+
+	if (!claim(context, did, &id, err))
+		return false;
+	if (!*did)
+		return true;
+	if (!connection_find_by_id(context->db, context->arena, id, &found, &connection, err))
+		return false;
+	if (!found)
+		return true;
+	*subject = connection.public_id;
+	broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
+	if (access_token_renew(&broker, &connection, &token, &failure, err))
+		return true;
+	postpone(context, id, &failure);
+	return job_fail(context, &failure, err);
+}
+
+static bool next_due(struct context *context, instant *at, struct error *err)
+{
+	return credentials_next_refresh(context->db, at, err);
+}
+
+const struct job token_upkeep_job = {"token_upkeep", next_due, run_one};
