@@ -87,6 +87,7 @@ CREATE INDEX zoom_oauth_connections_by_account ON zoom_oauth_connections (accoun
 CREATE INDEX zoom_oauth_connections_by_pmi ON zoom_oauth_connections (pmi) WHERE pmi IS NOT NULL;
 CREATE INDEX zoom_oauth_connections_by_personal_name ON zoom_oauth_connections (personal_name)
 	WHERE personal_name IS NOT NULL;
+CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state);
 CREATE INDEX zoom_oauth_connections_to_sync ON zoom_oauth_connections (next_sync_at)
 	WHERE next_sync_at IS NOT NULL;
 
@@ -101,14 +102,23 @@ CREATE TABLE zoom_oauth_credentials (
 	access_token_expires_at INTEGER,
 	authorized_at INTEGER NOT NULL,             -- when the user last authorized the app
 	refreshed_at INTEGER NOT NULL,              -- when Zoom last gave us tokens
-	refresh_holder TEXT,                        -- lease: who is refreshing now; NULL: nobody
-	refresh_lease_until INTEGER,                -- after this the holder is taken for dead
-	refresh_started_at INTEGER,                 -- written before Zoom is called, cleared with its answer
+	refresh_holder INTEGER,                     -- lease: number of the process that is refreshing now
+	                                            -- (src/base/holder.h); NULL: none is
+	refresh_lease_until INTEGER,                -- after this others try, whether the holder lives or not
 	next_refresh_at INTEGER,                    -- when the worker renews them; NULL: not at all
 	refresh_attempts INTEGER NOT NULL DEFAULT 0 -- failed in a row, for the backoff
 ) STRICT;
 CREATE INDEX zoom_oauth_credentials_to_refresh ON zoom_oauth_credentials (next_refresh_at)
 	WHERE next_refresh_at IS NOT NULL;
+
+-- Refreshes that Zoom may have seen and that nobody has recorded an answer to. Written before Zoom is
+-- called, removed with its answer: what is left here was interrupted, or is under way.
+CREATE TABLE zoom_oauth_refresh_attempts (
+	connection_id INTEGER NOT NULL REFERENCES zoom_oauth_credentials (connection_id) ON DELETE CASCADE,
+	holder INTEGER NOT NULL,                    -- number of the process; 0: it knows that no answer will come
+	started_at INTEGER NOT NULL,
+	PRIMARY KEY (connection_id, holder)
+) STRICT, WITHOUT ROWID;
 
 -- An authorization code that was posted: first its tokens, so that nothing that fails afterwards
 -- loses them, then the answer, which a client that posts the code again gets once more.
@@ -232,6 +242,18 @@ CREATE TABLE bot_events (
 	created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX bot_events_of_bot ON bot_events (bot_id, id);
+
+-- Hosts of Zoom's that a process has stopped asking because they do not answer, for other processes, the
+-- doctor and the metrics (src/zoom/circuit.h). A row goes with Zoom's next answer; one that is not
+-- written anew for ten minutes counts for nothing.
+CREATE TABLE zoom_circuits (
+	host TEXT PRIMARY KEY,                      -- "api.zoom.us"
+	failing_since INTEGER NOT NULL,             -- the first call in a row that failed began then
+	next_probe_at INTEGER NOT NULL,             -- not asked before
+	failed_probes INTEGER NOT NULL,             -- since then, and the wait grows with them
+	last_error TEXT NOT NULL,                   -- for people
+	updated_at INTEGER NOT NULL
+) STRICT;
 
 -- When the work that comes round by itself is due again; shared by all workers.
 CREATE TABLE periodic_jobs (

@@ -1,11 +1,13 @@
-/* Is it there, is it ready? */
+/* Is it there, is it ready, how is it? */
+#include "api/metrics.h"
 #include "api/status.h"
 #include "serve/responder.h"
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "GET", "/health", ACCESS_PUBLIC, get_health, WAITS_FOR_NOTHING },
-	{ "GET", "/ready",  ACCESS_PUBLIC, get_ready,  WAITS_FOR_NOTHING },
+	{ "GET", "/health",  ACCESS_PUBLIC, get_health,  WAITS_FOR_NOTHING },
+	{ "GET", "/ready",   ACCESS_PUBLIC, get_ready,   WAITS_FOR_NOTHING },
+	{ "GET", "/metrics", ACCESS_PUBLIC, get_metrics, WAITS_FOR_NOTHING }, /* from this machine */
 };
 /* clang-format on */
 

@@ -163,6 +163,8 @@ bool post_app(struct context *context, const struct request *request, struct res
 	    !check_with_zoom(&broker, sent.client_id, sent.client_secret, err) ||
 	    !register_app(context, &broker, &sent, &app, &is_new, err))
 		return false;
+	if (!is_new)
+		doorbell_ring(context->process->config.database);
 	respond_json(response, context->arena, is_new ? 201 : 200, app_json(context, &app));
 	return true;
 }

@@ -1,9 +1,12 @@
 /*
  * The keys for credentials at rest, and values sealed with them.
  *
- * Key file: one key a line, 32 bytes in base64, newest first; `#` comments. The newest seals, all
- * of them open. A sealed value is: version (1 byte), key id (4 bytes), nonce, ciphertext, tag. It
- * is bound to its place (table, column, row and project), so that it opens nowhere else.
+ * The newest key of the key file (base/key_file.h) seals, all of them open. A sealed value is: version
+ * (1 byte), key id (4 bytes), nonce, ciphertext, tag. It is bound to its place (table, column, row and
+ * project), so that it opens nowhere else. Any thread may use a keyring.
+ *
+ * The file may be replaced at any time: what is sealed after that is sealed with its newest key. So
+ * who seals inside a write transaction cannot be overtaken by a rotation that drops the key.
  */
 #ifndef BASE_KEYRING_H
 #define BASE_KEYRING_H
@@ -20,9 +23,6 @@ struct keyring;
 bool keyring_open(struct keyring **keyring, const char *path, struct error *err) MUST_CHECK;
 void keyring_close(struct keyring **keyring);
 
-/* Makes a key file with one fresh key, mode 0600. ERROR_CONFLICT where the file is there already. */
-bool keyring_create_file(const char *path, struct error *err) MUST_CHECK;
-
 /* A sealed value, or none (bytes NULL, size 0: SQL's NULL). */
 struct sealed {
 	const unsigned char *bytes;
@@ -36,14 +36,17 @@ struct seal_place {
 };
 
 /* NULL text seals to none. The result lives in the arena. */
-struct sealed keyring_seal(const struct keyring *keyring, struct arena *arena,
+struct sealed keyring_seal(struct keyring *keyring, struct arena *arena,
 			   const struct seal_place *place, const char *text);
+
+/* Whether the newest key sealed it; false for what is no sealed value. */
+bool keyring_sealed_with_newest(struct keyring *keyring, struct sealed sealed);
 
 /*
  * The text, in the arena; *text is NULL for none. ERROR_INTERNAL with code "credentials_unreadable"
  * where no key opens it or it was sealed for another place.
  */
-bool keyring_open_sealed(const struct keyring *keyring, struct arena *arena,
+bool keyring_open_sealed(struct keyring *keyring, struct arena *arena,
 			 const struct seal_place *place, struct sealed sealed, const char **text,
 			 struct error *err) MUST_CHECK;
 

@@ -1,12 +1,14 @@
 #include "broker/authorization.h"
 
-#include "broker/access_token.h"
 #include "broker/health.h"
+#include "broker/refresh.h"
 #include "broker/scopes.h"
 #include "http/message.h"
 #include "store/credentials.h"
 #include "store/meeting.h"
+#include "store/participant.h"
 #include "store/public_id.h"
+#include "store/refresh_attempt.h"
 #include "zoom/api.h"
 #include "zoom/meeting_url.h"
 
@@ -34,7 +36,7 @@ static const char *request_text(struct arena *arena, const struct authorization_
 {
 	SCOPED(json_release)
 	json_t *kept =
-		json_pack("{s:s?, s:s?, s:b, s:b}", "deduplication_key", request->deduplication_key,
+		json_pack("{s:s*, s:s*, s:b, s:b}", "deduplication_key", request->deduplication_key,
 			  "metadata", request->metadata, "is_local_recording_token_supported",
 			  request->is_local_recording_token_supported,
 			  "is_onbehalf_token_supported", request->is_onbehalf_token_supported);
@@ -49,7 +51,7 @@ static bool request_of_row(struct broker *broker, const struct authorization *ro
 	const char *key = NULL, *metadata = NULL;
 	int recording, onbehalf;
 
-	if (kept == NULL || json_unpack(kept, "{s:s?, s:s?, s:b, s:b}", "deduplication_key", &key,
+	if (kept == NULL || json_unpack(kept, "{s?:s, s?:s, s:b, s:b}", "deduplication_key", &key,
 					"metadata", &metadata, "is_local_recording_token_supported",
 					&recording, "is_onbehalf_token_supported", &onbehalf) != 0)
 		return error_set(err, ERROR_INTERNAL,
@@ -126,13 +128,21 @@ static bool release(struct broker *broker, const struct authorization *row, cons
 	       transaction_commit(&transaction, &ignored);
 }
 
-static bool store_tokens_once(struct broker *broker, const struct authorization *row,
-			      struct error *err)
+/* Sealed inside the transaction, so that a rotation of our keys cannot come between. */
+static bool store_tokens_once(struct broker *broker, struct authorization *row, int64_t project_id,
+			      const struct zoom_token_set *tokens, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
+	const struct seal_place access = authorization_access_token_place(row, project_id);
+	const struct seal_place refresh = authorization_refresh_token_place(row, project_id);
 
-	return transaction_begin(&transaction, broker->db, err) &&
-	       authorization_store_tokens(broker->db, row,
+	if (!transaction_begin(&transaction, broker->db, err))
+		return false;
+	row->access_token =
+		keyring_seal(broker->keyring, broker->arena, &access, tokens->access_token);
+	row->refresh_token =
+		keyring_seal(broker->keyring, broker->arena, &refresh, tokens->refresh_token);
+	return authorization_store_tokens(broker->db, row,
 					  row->exchanged_at + WORKER_DELAY_S * SECOND, err) &&
 	       transaction_commit(&transaction, err);
 }
@@ -141,17 +151,10 @@ static bool store_tokens_once(struct broker *broker, const struct authorization 
 static bool store_tokens(struct broker *broker, struct authorization *row, int64_t project_id,
 			 const struct zoom_token_set *tokens, struct error *err)
 {
-	const struct seal_place access = authorization_access_token_place(row, project_id);
-	const struct seal_place refresh = authorization_refresh_token_place(row, project_id);
-
 	row->exchanged_at = clock_now(broker->clock);
-	row->access_token =
-		keyring_seal(broker->keyring, broker->arena, &access, tokens->access_token);
-	row->refresh_token =
-		keyring_seal(broker->keyring, broker->arena, &refresh, tokens->refresh_token);
 	row->access_token_expires_at = row->exchanged_at + tokens->expires_in_s * SECOND;
 	row->scopes = tokens->scope;
-	for (int tries = 1; !store_tokens_once(broker, row, err); tries++) {
+	for (int tries = 1; !store_tokens_once(broker, row, project_id, tokens, err); tries++) {
 		if (tries == STORE_TRIES || !error_is_passing(err))
 			return false;
 		pause_ms(LOOK_AGAIN_MS);
@@ -240,9 +243,8 @@ static bool fail_missing_scopes(struct broker *broker, const char *const *missin
 	return false;
 }
 
-/* What speaks against serving this request, now that the user is known. */
-static bool check_grant(struct broker *broker, const struct identified *identified,
-			struct error *err)
+static bool check_scopes(struct broker *broker, const struct identified *identified,
+			 struct error *err)
 {
 	const char *missing[SCOPES_NEEDED_MAX];
 	const size_t count =
@@ -250,8 +252,15 @@ static bool check_grant(struct broker *broker, const struct identified *identifi
 			       identified->request->is_local_recording_token_supported,
 			       identified->request->is_onbehalf_token_supported, missing);
 
-	if (count > 0)
-		return fail_missing_scopes(broker, missing, count, err);
+	return count == 0 || fail_missing_scopes(broker, missing, count, err);
+}
+
+/* What speaks against serving this request, now that the user is known. */
+static bool check_grant(struct broker *broker, const struct identified *identified,
+			struct error *err)
+{
+	if (!check_scopes(broker, identified, err))
+		return false;
 	if (identified->user.status[0] != '\0' && strcmp(identified->user.status, "active") != 0)
 		return error_set_code(err, ERROR_INVALID, "user_not_active",
 				      "the Zoom user is %s; only an active user can be connected",
@@ -259,9 +268,25 @@ static bool check_grant(struct broker *broker, const struct identified *identifi
 	return true;
 }
 
+/* Tokens that do not allow to ask whose they are never will: nothing can come of them. */
+static bool give_up(struct broker *broker, const struct authorization *row, bool *is_final,
+		    struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct error failed;
+	bool settled;
+
+	*is_final = transaction_begin(&transaction, broker->db, &failed) &&
+		    authorization_settle(broker->db, row, 0, &settled, &failed) &&
+		    transaction_commit(&transaction, &failed);
+	if (!*is_final)
+		*err = failed;
+	return false;
+}
+
 /* Step 3. */
 static bool identify(struct broker *broker, const struct authorization *row,
-		     struct identified *identified, struct error *err)
+		     struct identified *identified, bool *is_final, struct error *err)
 {
 	const int64_t project_id = identified->request->app->project_id;
 	const struct seal_place access = authorization_access_token_place(row, project_id);
@@ -280,8 +305,8 @@ static bool identify(struct broker *broker, const struct authorization *row,
 	if (zoom_api_get_user(&zoom, broker->arena, identified->tokens.access_token,
 			      &identified->user, &failure))
 		return true;
-	if (failure.class == ZOOM_FAILURE_SCOPE && !check_grant(broker, identified, err))
-		return false;
+	if (failure.class == ZOOM_FAILURE_SCOPE && !check_scopes(broker, identified, err))
+		return give_up(broker, row, is_final, err);
 	return zoom_failure_to_error(broker->arena, &failure, clock_now(broker->clock), err);
 }
 
@@ -319,12 +344,13 @@ static bool hand_over_tokens(struct broker *broker, const struct identified *ide
 {
 	const struct zoom_token_set *tokens = &identified->tokens;
 	struct sealed_tokens sealed =
-		access_token_seal(broker, connection, tokens, identified->row->exchanged_at);
+		refresh_seal(broker, connection, tokens, identified->row->exchanged_at);
 
 	sealed.expires_at = identified->row->access_token_expires_at;
 	return credentials_replace(broker->db, connection->id, &sealed,
 				   identified->row->exchanged_at,
-				   access_token_next_upkeep(identified->row->exchanged_at), err);
+				   refresh_next_upkeep(identified->row->exchanged_at), err) &&
+	       refresh_attempt_remove_all(broker->db, connection->id, err);
 }
 
 /* A later authorization of the user was quicker: these tokens are dead already. */
@@ -365,6 +391,7 @@ static bool settle_moved(struct broker *broker, const struct identified *identif
 	fill_user(broker, identified, moved);
 	fill_settings(identified->request, moved);
 	return meeting_remove_all(broker->db, moved->id, err) &&
+	       participant_remove_all(broker->db, moved->id, err) &&
 	       connection_reauthorize(broker->db, moved, clock_now(broker->clock), err) &&
 	       hand_over_tokens(broker, identified, moved, err);
 }
@@ -469,7 +496,7 @@ static bool identify_and_settle(struct broker *broker, const struct authorizatio
 {
 	struct identified identified = {.request = request};
 
-	return identify(broker, row, &identified, err) &&
+	return identify(broker, row, &identified, is_final, err) &&
 	       settle(broker, &identified, connection, is_final, err);
 }
 

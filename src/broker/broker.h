@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/flight.h"
+#include "base/holder.h"
 #include "base/keyring.h"
 #include "store/db.h"
 #include "zoom/oauth.h"
@@ -17,9 +18,10 @@
 struct broker {
 	struct db *db;
 	struct arena *arena;
-	const struct keyring *keyring;
+	struct keyring *keyring;
 	const struct clock *clock;
 	struct flights *flights;
+	struct holder *holder;
 	struct zoom_endpoint zoom; /* its timeout_ms bounds one call */
 	int64_t deadline_ms; /* of clock_monotonic_ms(): when the caller must have its answer */
 };

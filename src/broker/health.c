@@ -3,6 +3,7 @@
 #include "store/app.h"
 #include "store/connection.h"
 #include "store/credentials.h"
+#include "store/refresh_attempt.h"
 
 bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,
 		       const char *failure_error, instant now, struct error *err)
@@ -18,7 +19,8 @@ bool health_disconnect_and_erase(struct db *db, int64_t connection_id, const cha
 				 const char *failure_error, instant now, struct error *err)
 {
 	return health_disconnect(db, connection_id, failure_code, failure_error, now, err) &&
-	       credentials_erase(db, connection_id, err);
+	       credentials_erase(db, connection_id, err) &&
+	       refresh_attempt_remove_all(db, connection_id, err);
 }
 
 bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct error *err)
@@ -42,4 +44,13 @@ bool health_app_accepted(struct db *db, int64_t app_id, instant now, struct erro
 	return app_set_active(db, app_id, true, now, &changed, err) &&
 	       credentials_retry_postponed(db, app_id, now, err) &&
 	       connection_retry_failed_syncs(db, app_id, now, err);
+}
+
+bool health_app_answered(struct db *db, int64_t app_id, instant now, struct error *err)
+{
+	bool changed;
+
+	if (!app_set_active(db, app_id, true, now, &changed, err))
+		return false;
+	return !changed || health_app_accepted(db, app_id, now, err);
 }

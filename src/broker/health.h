@@ -39,4 +39,7 @@ bool health_app_refused(struct db *db, int64_t app_id, instant now, struct error
 /* The app has a client secret that Zoom takes: it is active, and what had failed with the old one is tried again. */
 bool health_app_accepted(struct db *db, int64_t app_id, instant now, struct error *err) MUST_CHECK;
 
+/* Zoom takes the app's credentials: the same, unless it was active all along. */
+bool health_app_answered(struct db *db, int64_t app_id, instant now, struct error *err) MUST_CHECK;
+
 #endif

@@ -5,17 +5,16 @@
 struct need {
 	const char *granular;
 	const char *classic[2];
-	bool for_local_recording, for_onbehalf;
+	bool for_all, for_local_recording, for_onbehalf;
 };
 
 static const struct need needs[] = {
-	{"user:read:user", {"user:read", NULL}, true, true},
-	{"meeting:read:list_meetings", {"meeting:read", NULL}, true, false},
+	{"user:read:user", {"user:read", NULL}, .for_all = true},
+	{"meeting:read:list_meetings", {"meeting:read", NULL}, .for_local_recording = true},
 	{"meeting:read:local_recording_token",
 	 {"meeting_token:read:local_recording", "meeting_token:read:admin:local_recording"},
-	 true,
-	 false},
-	{"user:read:token", {"user:read", NULL}, false, true},
+	 .for_local_recording = true},
+	{"user:read:token", {"user:read", NULL}, .for_onbehalf = true},
 };
 
 _Static_assert(COUNT_OF(needs) == SCOPES_NEEDED_MAX, "every need may be missing");
@@ -53,7 +52,7 @@ size_t scopes_missing(const char *granted, bool needs_local_recording, bool need
 	for (size_t i = 0; i < COUNT_OF(needs); i++) {
 		const struct need *need = &needs[i];
 
-		if (!(need->for_local_recording && needs_local_recording) &&
+		if (!need->for_all && !(need->for_local_recording && needs_local_recording) &&
 		    !(need->for_onbehalf && needs_onbehalf))
 			continue;
 		if (!has_scope(granted, need->granular) && !has_scope(granted, need->classic[0]) &&

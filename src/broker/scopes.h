@@ -13,8 +13,8 @@
 enum { SCOPES_NEEDED_MAX = 4 };
 
 /*
- * The granular names of what is missing among `granted` (space separated). Returns how many;
- * `missing` points to constants.
+ * The granular names of what is missing among `granted` (space separated); whose it is must be read
+ * whatever else is needed. Returns how many; `missing` points to constants.
  */
 size_t scopes_missing(const char *granted, bool needs_local_recording, bool needs_onbehalf,
 		      const char *missing[static SCOPES_NEEDED_MAX]);

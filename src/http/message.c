@@ -101,7 +101,8 @@ bool request_read(struct request *request, struct arena *arena, char *const *var
 				    .body = "",
 				    .path = "",
 				    .query = ""};
-	request->method = request_variable(request, "REQUEST_METHOD");
+	/* Copied, for it is logged when the web server's variables are gone. */
+	request->method = arena_strdup(arena, request_variable(request, "REQUEST_METHOD"));
 	if (request->method == NULL)
 		request->method = "";
 	target = target_of(request, arena);

@@ -7,6 +7,7 @@
 #include "serve/process.h"
 #include "store/db.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct context {
@@ -14,6 +15,9 @@ struct context {
 	struct db *db;       /* NULL until this thread first needs it */
 	struct arena *arena; /* of the request */
 	int64_t project_id;  /* of the API key; 0 where the route needs none */
+	int64_t started_ms;  /* of clock_monotonic_ms(): when the request was accepted */
+	const atomic_bool
+		*is_ending; /* of a worker: what takes long stops at the next good place */
 };
 
 /* Opens this thread's database unless it is open. */

@@ -58,6 +58,7 @@ void exchange_run(struct exchange *exchange, struct context *context, struct bod
 		return;
 	context->arena = &exchange->arena;
 	context->project_id = 0;
+	context->started_ms = exchange->started_ms;
 	if (!check_access(exchange, context, &exchange->err) ||
 	    !read_body(exchange, body, &exchange->err) ||
 	    !exchange->route->handle(context, &exchange->request, &exchange->response,

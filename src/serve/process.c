@@ -40,6 +40,8 @@ bool process_open(struct process *process, const char *program, char *const *env
 			     (enum log_format)process->config.log_format, program, &process->clock};
 	process->http_client = http_client_open();
 	process->flights = flights_open();
+	process->circuits = circuits_open();
+	process->holder = holder_open(process->config.database);
 	process->gate = db_gate_open();
 	return true;
 }
@@ -47,6 +49,8 @@ bool process_open(struct process *process, const char *program, char *const *env
 void process_close(struct process *process)
 {
 	db_gate_close(&process->gate);
+	holder_close(&process->holder);
+	circuits_close(&process->circuits);
 	flights_close(&process->flights);
 	http_client_close(&process->http_client);
 	keyring_close(&process->keyring);

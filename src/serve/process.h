@@ -6,10 +6,12 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/flight.h"
+#include "base/holder.h"
 #include "base/keyring.h"
 #include "base/log.h"
 #include "http/client.h"
 #include "store/db.h"
+#include "zoom/circuits.h"
 
 #include <stdbool.h>
 
@@ -20,6 +22,8 @@ struct process {
 	struct keyring *keyring;
 	struct http_client *http_client;
 	struct flights *flights; /* refreshes under way, by connection */
+	struct holder *holder;   /* tells other processes that this one lives */
+	struct circuits *circuits; /* which hosts of Zoom's are not asked at the moment */
 	struct db_gate *gate;
 };
 

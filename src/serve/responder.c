@@ -2,6 +2,7 @@
 
 #include "serve/exchange.h"
 #include "serve/process.h"
+#include "serve/zoom_circuits.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -68,6 +69,7 @@ static void serve(struct responder *responder, struct context *context, struct v
 	FCGX_Finish_r(&visit->fcgi);
 	exchange_close(exchange, &responder->process->log);
 	free(visit);
+	zoom_circuits_tell(context);
 }
 
 /* False where all of Zoom's threads are taken: the visit is parked and belongs to another thread now. */
@@ -219,6 +221,7 @@ static int serve_cgi(const struct responder *responder)
 		fputs(exchange.response.body, stdout);
 	fflush(stdout);
 	exchange_close(&exchange, &responder->process->log);
+	zoom_circuits_tell(&context);
 	context_release(&context);
 	return EXIT_SUCCESS;
 }

@@ -109,15 +109,15 @@ static bool read_all(struct statement *list, struct arena *arena, struct app *ap
 }
 
 static const char candidates_of_client_sql[] =
-	"SELECT " COLUMNS " FROM zoom_oauth_apps WHERE client_id = $1 ORDER BY id LIMIT $2";
+	"SELECT " COLUMNS " FROM zoom_oauth_apps WHERE client_id = $1 ORDER BY id DESC LIMIT $2";
 static const char candidates_of_user_sql[] =
 	"SELECT " COLUMNS " FROM zoom_oauth_apps WHERE id IN"
 	" (SELECT app_id FROM zoom_oauth_connections WHERE account_id = $1"
 	"  UNION SELECT app_id FROM zoom_oauth_connections WHERE zoom_user_id = $3)"
-	" ORDER BY id LIMIT $2";
+	" ORDER BY id DESC LIMIT $2";
 static const char all_candidates_sql[] =
 	"SELECT " COLUMNS
-	" FROM zoom_oauth_apps WHERE webhook_secret IS NOT NULL ORDER BY id LIMIT $2";
+	" FROM zoom_oauth_apps WHERE webhook_secret IS NOT NULL ORDER BY id DESC LIMIT $2";
 
 bool app_list_candidates(struct db *db, struct arena *arena, const char *client_id,
 			 const char *account_id, const char *zoom_user_id, struct app **apps,

@@ -39,9 +39,9 @@ bool app_find_anywhere(struct db *db, struct arena *arena, const char *public_id
 /*
  * The apps of any project that an event on the shared address may be meant for: those of the client
  * id; where that is NULL those with a connection in the account or of the user; where both are NULL
- * too, all that have a webhook secret. At most APP_CANDIDATES_MAX.
+ * too, all that have a webhook secret. The newest APP_CANDIDATES_MAX of them.
  */
-enum { APP_CANDIDATES_MAX = 100 };
+enum { APP_CANDIDATES_MAX = 1000 };
 bool app_list_candidates(struct db *db, struct arena *arena, const char *client_id,
 			 const char *account_id, const char *zoom_user_id, struct app **apps,
 			 int *count, struct error *err) MUST_CHECK;

@@ -267,6 +267,23 @@ bool connection_change_settings(struct db *db, const struct connection *connecti
 	return statement_done(change, err);
 }
 
+/* Each counts in the index alone. */
+static const char count_sql[] =
+	"SELECT (SELECT count(*) FROM zoom_oauth_connections WHERE state = 'connected'),"
+	" (SELECT count(*) FROM zoom_oauth_connections WHERE state = 'disconnected')";
+
+bool connection_count(struct db *db, int64_t *connected, int64_t *disconnected, struct error *err)
+{
+	SCOPED(statement_release) struct statement *counting = db_statement(db, count_sql);
+	bool has_row;
+
+	if (!statement_row(counting, &has_row, err))
+		return false;
+	*connected = column_int(counting, 0);
+	*disconnected = column_int(counting, 1);
+	return true;
+}
+
 static const char remove_sql[] = "DELETE FROM zoom_oauth_connections WHERE id = $1";
 
 bool connection_remove(struct db *db, int64_t id, struct error *err)
@@ -385,10 +402,10 @@ static const char finish_sync_sql[] =
 	"UPDATE zoom_oauth_connections SET next_sync_at = $4,"
 	" last_successful_sync_at = CASE $2 WHEN 1 THEN $3 ELSE last_successful_sync_at END,"
 	" sync_attempts = CASE $2 WHEN 1 THEN 0 ELSE sync_attempts + 1 END"
-	" WHERE id = $1 AND state = 'connected'";
+	" WHERE id = $1 AND next_sync_at = $5";
 
-bool connection_finish_sync(struct db *db, int64_t id, bool worked, instant now, instant next_at,
-			    struct error *err)
+bool connection_finish_sync(struct db *db, int64_t id, instant lease_until, bool worked,
+			    instant now, instant next_at, struct error *err)
 {
 	SCOPED(statement_release) struct statement *finish = db_statement(db, finish_sync_sql);
 
@@ -396,7 +413,22 @@ bool connection_finish_sync(struct db *db, int64_t id, bool worked, instant now,
 	bind_int(finish, 2, worked);
 	bind_int(finish, 3, now);
 	bind_int(finish, 4, next_at);
+	bind_int(finish, 5, lease_until);
 	return statement_done(finish, err);
+}
+
+static const char give_back_sync_sql[] =
+	"UPDATE zoom_oauth_connections SET next_sync_at = $3 WHERE id = $1 AND next_sync_at = $2";
+
+bool connection_give_back_sync(struct db *db, int64_t id, instant lease_until, instant now,
+			       struct error *err)
+{
+	SCOPED(statement_release) struct statement *give = db_statement(db, give_back_sync_sql);
+
+	bind_int(give, 1, id);
+	bind_int(give, 2, lease_until);
+	bind_int(give, 3, now);
+	return statement_done(give, err);
 }
 
 static const char retry_failed_syncs_sql[] =

@@ -81,6 +81,10 @@ bool connection_reauthorize(struct db *db, const struct connection *connection, 
 bool connection_change_settings(struct db *db, const struct connection *connection, instant now,
 				struct error *err) MUST_CHECK;
 
+/* In all projects: how many are connected and how many are not. */
+bool connection_count(struct db *db, int64_t *connected, int64_t *disconnected, struct error *err)
+	MUST_CHECK;
+
 bool connection_remove(struct db *db, int64_t id, struct error *err) MUST_CHECK;
 
 /*
@@ -109,8 +113,17 @@ bool connection_learn_profile(struct db *db, int64_t id, int64_t pmi, const char
  */
 bool connection_claim_sync(struct db *db, instant now, instant lease_until, bool *found,
 			   int64_t *id, struct error *err) MUST_CHECK;
-bool connection_finish_sync(struct db *db, int64_t id, bool worked, instant now, instant next_at,
-			    struct error *err) MUST_CHECK;
+
+/*
+ * How it ended, and when the next one is due. Nothing changes where the claim is gone: the user has
+ * authorized anew, so that another sync is due, or was disconnected.
+ */
+bool connection_finish_sync(struct db *db, int64_t id, instant lease_until, bool worked,
+			    instant now, instant next_at, struct error *err) MUST_CHECK;
+
+/* It was not done, and nothing speaks against it: it is due again now. */
+bool connection_give_back_sync(struct db *db, int64_t id, instant lease_until, instant now,
+			       struct error *err) MUST_CHECK;
 
 /* Those of the app that failed last time are tried at `at`. */
 bool connection_retry_failed_syncs(struct db *db, int64_t app_id, instant at, struct error *err)

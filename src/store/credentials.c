@@ -16,8 +16,8 @@ struct seal_place credentials_access_token_place(const struct connection *connec
 
 static const char find_sql[] =
 	"SELECT connection_id, generation, refresh_token, access_token, access_token_issued_at,"
-	" access_token_expires_at, authorized_at, refreshed_at, refresh_lease_until,"
-	" refresh_started_at, refresh_attempts FROM zoom_oauth_credentials WHERE connection_id = $1";
+	" access_token_expires_at, authorized_at, refreshed_at, refresh_holder,"
+	" refresh_lease_until, refresh_attempts FROM zoom_oauth_credentials WHERE connection_id = $1";
 
 bool credentials_find(struct db *db, struct arena *arena, int64_t connection_id, bool *found,
 		      struct credentials *credentials, struct error *err)
@@ -38,8 +38,8 @@ bool credentials_find(struct db *db, struct arena *arena, int64_t connection_id,
 		.access_token_expires_at = column_int(find, 5),
 		.authorized_at = column_int(find, 6),
 		.refreshed_at = column_int(find, 7),
-		.refresh_lease_until = column_int(find, 8),
-		.refresh_started_at = column_int(find, 9),
+		.refresh_holder = column_int(find, 8),
+		.refresh_lease_until = column_int(find, 9),
 		.refresh_attempts = (int)column_int(find, 10),
 	};
 	return true;
@@ -62,7 +62,7 @@ static const char replace_sql[] =
 	" access_token_issued_at = excluded.access_token_issued_at,"
 	" access_token_expires_at = excluded.access_token_expires_at,"
 	" authorized_at = excluded.authorized_at, refreshed_at = excluded.refreshed_at,"
-	" refresh_holder = NULL, refresh_lease_until = NULL, refresh_started_at = NULL,"
+	" refresh_holder = NULL, refresh_lease_until = NULL,"
 	" next_refresh_at = excluded.next_refresh_at, refresh_attempts = 0";
 
 bool credentials_replace(struct db *db, int64_t connection_id, const struct sealed_tokens *tokens,
@@ -86,24 +86,23 @@ static bool run_and_tell(struct db *db, struct statement *statement, bool *chang
 	return true;
 }
 
-/* A refresh that was never told its end keeps the time when it began: that is what was interrupted. */
 static const char claim_refresh_sql[] =
-	"UPDATE zoom_oauth_credentials SET refresh_holder = $3, refresh_lease_until = $5,"
-	" refresh_started_at = coalesce(refresh_started_at, $4)"
+	"UPDATE zoom_oauth_credentials SET refresh_holder = $3, refresh_lease_until = $6"
 	" WHERE connection_id = $1 AND generation = $2 AND refresh_token IS NOT NULL"
-	" AND (refresh_holder IS NULL OR refresh_lease_until <= $4)";
+	" AND (refresh_holder IS NULL OR refresh_lease_until <= $5 OR refresh_holder = $4)";
 
 bool credentials_claim_refresh(struct db *db, int64_t connection_id, int64_t generation,
-			       const char *holder, instant now, instant lease_until, bool *claimed,
-			       struct error *err)
+			       int64_t holder, int64_t dead_holder, instant now,
+			       instant lease_until, bool *claimed, struct error *err)
 {
 	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_refresh_sql);
 
 	bind_int(claim, 1, connection_id);
 	bind_int(claim, 2, generation);
-	bind_text(claim, 3, holder);
-	bind_int(claim, 4, now);
-	bind_int(claim, 5, lease_until);
+	bind_int(claim, 3, holder);
+	bind_int(claim, 4, dead_holder);
+	bind_int(claim, 5, now);
+	bind_int(claim, 6, lease_until);
 	return run_and_tell(db, claim, claimed, err);
 }
 
@@ -111,8 +110,7 @@ static const char store_refreshed_sql[] =
 	"UPDATE zoom_oauth_credentials SET generation = generation + 1,"
 	" refresh_token = coalesce($2, refresh_token), access_token = $3, access_token_issued_at = $4,"
 	" access_token_expires_at = $5, refreshed_at = $4, refresh_holder = NULL,"
-	" refresh_lease_until = NULL, refresh_started_at = NULL, next_refresh_at = $7,"
-	" refresh_attempts = 0"
+	" refresh_lease_until = NULL, next_refresh_at = $7, refresh_attempts = 0"
 	" WHERE connection_id = $1 AND generation = $6";
 
 bool credentials_store_refreshed(struct db *db, int64_t connection_id, int64_t generation,
@@ -130,18 +128,15 @@ bool credentials_store_refreshed(struct db *db, int64_t connection_id, int64_t g
 
 static const char release_refresh_sql[] =
 	"UPDATE zoom_oauth_credentials SET refresh_holder = NULL, refresh_lease_until = NULL,"
-	" refresh_started_at = CASE $3 WHEN 1 THEN NULL ELSE refresh_started_at END,"
-	" refresh_attempts = refresh_attempts + 1"
-	" WHERE connection_id = $1 AND refresh_holder = $2";
+	" refresh_attempts = refresh_attempts + 1 WHERE connection_id = $1 AND refresh_holder = $2";
 
-bool credentials_release_refresh(struct db *db, int64_t connection_id, const char *holder,
-				 bool is_answered, struct error *err)
+bool credentials_release_refresh(struct db *db, int64_t connection_id, int64_t holder,
+				 struct error *err)
 {
 	SCOPED(statement_release) struct statement *release = db_statement(db, release_refresh_sql);
 
 	bind_int(release, 1, connection_id);
-	bind_text(release, 2, holder);
-	bind_int(release, 3, is_answered);
+	bind_int(release, 2, holder);
 	return statement_done(release, err);
 }
 
@@ -156,7 +151,7 @@ static bool run_for(struct db *db, const char *sql, int64_t connection_id, struc
 static const char erase_sql[] =
 	"UPDATE zoom_oauth_credentials SET generation = generation + 1, refresh_token = NULL,"
 	" access_token = NULL, access_token_issued_at = NULL, access_token_expires_at = NULL,"
-	" refresh_holder = NULL, refresh_lease_until = NULL, refresh_started_at = NULL,"
+	" refresh_holder = NULL, refresh_lease_until = NULL,"
 	" next_refresh_at = NULL WHERE connection_id = $1";
 
 bool credentials_erase(struct db *db, int64_t connection_id, struct error *err)

@@ -17,8 +17,8 @@ struct credentials {
 	struct sealed access_token;  /* none: no good one is known */
 	instant access_token_issued_at, access_token_expires_at;
 	instant authorized_at, refreshed_at;
-	instant refresh_lease_until; /* 0: nobody is refreshing */
-	instant refresh_started_at; /* 0: no refresh is open; else it was begun then and never told its end */
+	int64_t refresh_holder; /* 0: nobody is refreshing */
+	instant refresh_lease_until;
 	int refresh_attempts;
 };
 
@@ -41,12 +41,13 @@ bool credentials_replace(struct db *db, int64_t connection_id, const struct seal
 			 instant now, instant next_refresh_at, struct error *err) MUST_CHECK;
 
 /*
- * Takes the lease and notes that a refresh began: *claimed is false where another holder has it, or
- * the generation has moved on, or the credentials were erased.
+ * Takes the lease for process `holder`: *claimed is false where another has it and it has not run out,
+ * or the generation has moved on, or the credentials were erased. dead_holder is a process that is
+ * known to have ended, so that its lease counts as run out; 0: none.
  */
 bool credentials_claim_refresh(struct db *db, int64_t connection_id, int64_t generation,
-			       const char *holder, instant now, instant lease_until, bool *claimed,
-			       struct error *err) MUST_CHECK;
+			       int64_t holder, int64_t dead_holder, instant now,
+			       instant lease_until, bool *claimed, struct error *err) MUST_CHECK;
 
 /*
  * Keeps what a refresh brought and ends the lease. A refresh token of none keeps the old one.
@@ -56,12 +57,9 @@ bool credentials_store_refreshed(struct db *db, int64_t connection_id, int64_t g
 				 const struct sealed_tokens *tokens, instant next_refresh_at,
 				 bool *stored, struct error *err) MUST_CHECK;
 
-/*
- * Ends the lease of a refresh that brought nothing, and counts it. is_answered: Zoom said so; else the
- * refresh stays noted as begun, since Zoom may have rotated the token for an answer that we never saw.
- */
-bool credentials_release_refresh(struct db *db, int64_t connection_id, const char *holder,
-				 bool is_answered, struct error *err) MUST_CHECK;
+/* Ends the lease of a refresh that brought nothing, and counts it. Nothing where another has it now. */
+bool credentials_release_refresh(struct db *db, int64_t connection_id, int64_t holder,
+				 struct error *err) MUST_CHECK;
 
 /* Forgets the tokens; the generation grows, so that a refresh under way stores nothing. */
 bool credentials_erase(struct db *db, int64_t connection_id, struct error *err) MUST_CHECK;

@@ -49,9 +49,10 @@ bool event_count(struct db *db, int64_t app_id, const char *name, instant now, s
 	return statement_done(count, err);
 }
 
+/* The digest comes first, for else SQLite looks at all events of the app for each one of the list. */
 static const char clean_up_sql[] =
-	"DELETE FROM zoom_events WHERE (app_id, body_sha256) IN"
-	" (SELECT app_id, body_sha256 FROM zoom_events WHERE received_at < $1 LIMIT $2)";
+	"DELETE FROM zoom_events WHERE (body_sha256, app_id) IN"
+	" (SELECT body_sha256, app_id FROM zoom_events WHERE received_at < $1 LIMIT $2)";
 
 bool event_clean_up(struct db *db, instant before, int limit, int64_t *removed, struct error *err)
 {

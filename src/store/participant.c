@@ -53,6 +53,17 @@ bool participant_is_present(struct db *db, int64_t app_id, int64_t meeting_id,
 	return statement_row(find, is_present, err);
 }
 
+static const char remove_all_sql[] =
+	"DELETE FROM zoom_meeting_participants WHERE connection_id = $1";
+
+bool participant_remove_all(struct db *db, int64_t connection_id, struct error *err)
+{
+	SCOPED(statement_release) struct statement *removal = db_statement(db, remove_all_sql);
+
+	bind_int(removal, 1, connection_id);
+	return statement_done(removal, err);
+}
+
 static const char clean_up_sql[] =
 	"DELETE FROM zoom_meeting_participants WHERE (meeting_id, app_id, connection_id) IN"
 	" (SELECT meeting_id, app_id, connection_id FROM zoom_meeting_participants WHERE changed_at < $1"

@@ -19,6 +19,9 @@ bool participant_note_end(struct db *db, int64_t app_id, int64_t meeting_id, ins
 bool participant_is_present(struct db *db, int64_t app_id, int64_t meeting_id,
 			    int64_t connection_id, bool *is_present, struct error *err) MUST_CHECK;
 
+/* The connection is another user's from now on. */
+bool participant_remove_all(struct db *db, int64_t connection_id, struct error *err) MUST_CHECK;
+
 /* Drops at most `limit` rows of which nothing was heard since `before`. */
 bool participant_clean_up(struct db *db, instant before, int limit, int64_t *removed,
 			  struct error *err) MUST_CHECK;

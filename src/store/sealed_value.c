@@ -4,28 +4,45 @@
 
 struct sealed_column {
 	const char *table, *column;
-	const char *sql; /* row's name, project, value: after the row $1, at most $2 */
+	const char *list_sql;    /* row's name, project, value: after the row $1, at most $2 */
+	const char *replace_sql; /* of row $1, the value $2 by $3 */
 };
 
-#define APP_VALUES(column)                                                                         \
-	"SELECT public_id, project_id, " column " FROM zoom_oauth_apps"                            \
+#define APP_VALUES(column)                                              \
+	"SELECT public_id, project_id, " column " FROM zoom_oauth_apps" \
 	" WHERE public_id > $1 AND " column " IS NOT NULL ORDER BY public_id LIMIT $2"
-#define CREDENTIALS_VALUES(column)                                                                 \
-	"SELECT c.public_id, c.project_id, v." column " FROM zoom_oauth_connections c"             \
-	" JOIN zoom_oauth_credentials v ON v.connection_id = c.id"                                 \
+#define CREDENTIALS_VALUES(column)                                                     \
+	"SELECT c.public_id, c.project_id, v." column " FROM zoom_oauth_connections c" \
+	" JOIN zoom_oauth_credentials v ON v.connection_id = c.id"                     \
 	" WHERE c.public_id > $1 AND v." column " IS NOT NULL ORDER BY c.public_id LIMIT $2"
-#define AUTHORIZATION_VALUES(column)                                                               \
-	"SELECT v.public_id, a.project_id, v." column " FROM zoom_authorizations v"                \
-	" JOIN zoom_oauth_apps a ON a.id = v.app_id"                                               \
+#define AUTHORIZATION_VALUES(column)                                                \
+	"SELECT v.public_id, a.project_id, v." column " FROM zoom_authorizations v" \
+	" JOIN zoom_oauth_apps a ON a.id = v.app_id"                                \
 	" WHERE v.public_id > $1 AND v." column " IS NOT NULL ORDER BY v.public_id LIMIT $2"
 
+#define APP_REPLACE(column)                          \
+	"UPDATE zoom_oauth_apps SET " column " = $3" \
+	" WHERE public_id = $1 AND " column " = $2"
+#define CREDENTIALS_REPLACE(column)                                               \
+	"UPDATE zoom_oauth_credentials SET " column " = $3 WHERE " column " = $2" \
+	" AND connection_id = (SELECT id FROM zoom_oauth_connections WHERE public_id = $1)"
+#define AUTHORIZATION_REPLACE(column)                    \
+	"UPDATE zoom_authorizations SET " column " = $3" \
+	" WHERE public_id = $1 AND " column " = $2"
+
 static const struct sealed_column columns[] = {
-	{"zoom_oauth_apps", "client_secret", APP_VALUES("client_secret")},
-	{"zoom_oauth_apps", "webhook_secret", APP_VALUES("webhook_secret")},
-	{"zoom_oauth_credentials", "refresh_token", CREDENTIALS_VALUES("refresh_token")},
-	{"zoom_oauth_credentials", "access_token", CREDENTIALS_VALUES("access_token")},
-	{"zoom_authorizations", "access_token", AUTHORIZATION_VALUES("access_token")},
-	{"zoom_authorizations", "refresh_token", AUTHORIZATION_VALUES("refresh_token")},
+	{"zoom_oauth_apps", "client_secret", APP_VALUES("client_secret"),
+	 APP_REPLACE("client_secret")},
+	{"zoom_oauth_apps", "webhook_secret", APP_VALUES("webhook_secret"),
+	 APP_REPLACE("webhook_secret")},
+	{"zoom_oauth_credentials", "refresh_token", CREDENTIALS_VALUES("refresh_token"),
+	 CREDENTIALS_REPLACE("refresh_token")},
+	{"zoom_oauth_credentials", "access_token", CREDENTIALS_VALUES("access_token"),
+	 CREDENTIALS_REPLACE("access_token")},
+	{"zoom_authorizations", "access_token", AUTHORIZATION_VALUES("access_token"),
+	 AUTHORIZATION_REPLACE("access_token")},
+	{"zoom_authorizations", "refresh_token", AUTHORIZATION_VALUES("refresh_token"),
+	 AUTHORIZATION_REPLACE("refresh_token")},
 };
 
 static_assert(COUNT_OF(columns) == SEALED_COLUMN_COUNT, "the header tells how many there are");
@@ -40,7 +57,7 @@ bool sealed_value_list(struct db *db, struct arena *arena, size_t column, const 
 		       struct sealed_value **values, int *count, struct error *err)
 {
 	const struct sealed_column *of = column_at(column);
-	SCOPED(statement_release) struct statement *list = db_statement(db, of->sql);
+	SCOPED(statement_release) struct statement *list = db_statement(db, of->list_sql);
 	bool has_row;
 
 	bind_text(list, 1, after);
@@ -51,13 +68,14 @@ bool sealed_value_list(struct db *db, struct arena *arena, size_t column, const 
 			return false;
 		if (!has_row)
 			return true;
-		(*values)[*count] = (struct sealed_value){
-			{of->table, of->column, column_text(list, 0, arena), column_int(list, 1)},
-			column_sealed(list, 2, arena)};
+		(*values)[*count] =
+			(struct sealed_value){{of->table, of->column, column_text(list, 0, arena),
+					       column_int(list, 1)},
+					      column_sealed(list, 2, arena)};
 	}
 }
 
-static void try_value(const struct sealed_value *value, const struct keyring *keyring,
+static void try_value(const struct sealed_value *value, struct keyring *keyring,
 		      struct arena *names, struct sealed_value_tally *tally)
 {
 	SCOPED(arena_release) struct arena scratch = {0};
@@ -66,7 +84,8 @@ static void try_value(const struct sealed_value *value, const struct keyring *ke
 	const char *text;
 
 	tally->count++;
-	if (keyring_open_sealed(keyring, &scratch, &value->place, value->sealed, &text, &unreadable))
+	if (keyring_open_sealed(keyring, &scratch, &value->place, value->sealed, &text,
+				&unreadable))
 		return;
 	if (tally->unreadable_count < UNREADABLE_NAMED_MAX) {
 		named = &tally->unreadable[tally->unreadable_count];
@@ -77,9 +96,8 @@ static void try_value(const struct sealed_value *value, const struct keyring *ke
 }
 
 /* One batch. *after becomes its last row, "" at the end of the column. */
-static bool check_batch(struct db *db, struct arena *arena, const struct keyring *keyring,
-			size_t column, const char **after, struct sealed_value_tally *tally,
-			struct error *err)
+static bool check_batch(struct db *db, struct arena *arena, struct keyring *keyring, size_t column,
+			const char **after, struct sealed_value_tally *tally, struct error *err)
 {
 	SCOPED(arena_release) struct arena batch = {0};
 	struct sealed_value *values;
@@ -93,7 +111,7 @@ static bool check_batch(struct db *db, struct arena *arena, const struct keyring
 	return true;
 }
 
-bool sealed_value_check(struct db *db, struct arena *arena, const struct keyring *keyring,
+bool sealed_value_check(struct db *db, struct arena *arena, struct keyring *keyring,
 			struct sealed_value_tally *tally, struct error *err)
 {
 	struct sealed_value_tally found = {0};
@@ -107,6 +125,21 @@ bool sealed_value_check(struct db *db, struct arena *arena, const struct keyring
 		} while (*after != '\0');
 	}
 	*tally = found;
+	return true;
+}
+
+bool sealed_value_replace(struct db *db, size_t column, const struct sealed_value *value,
+			  struct sealed anew, bool *replaced, struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *replace = db_statement(db, column_at(column)->replace_sql);
+
+	bind_text(replace, 1, value->place.row);
+	bind_sealed(replace, 2, value->sealed);
+	bind_sealed(replace, 3, anew);
+	if (!statement_done(replace, err))
+		return false;
+	*replaced = db_changes(db) > 0;
 	return true;
 }
 

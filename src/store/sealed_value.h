@@ -30,13 +30,20 @@ enum { UNREADABLE_NAMED_MAX = 5 };
 
 struct sealed_value_tally {
 	int64_t count;
-	int64_t unreadable_count; /* no key opens them in their place */
+	int64_t unreadable_count;                           /* no key opens them in their place */
 	struct seal_place unreadable[UNREADABLE_NAMED_MAX]; /* the first of them, in the arena */
 };
 
 /* Tries all values against the keys, a batch at a time, so that writers and checkpoints go on. */
-bool sealed_value_check(struct db *db, struct arena *arena, const struct keyring *keyring,
+bool sealed_value_check(struct db *db, struct arena *arena, struct keyring *keyring,
 			struct sealed_value_tally *tally, struct error *err) MUST_CHECK;
+
+/*
+ * Puts a value sealed anew in the place of `value`, unless it has changed since it was read: then
+ * *replaced is false.
+ */
+bool sealed_value_replace(struct db *db, size_t column, const struct sealed_value *value,
+			  struct sealed anew, bool *replaced, struct error *err) MUST_CHECK;
 
 /* Whether there is any. */
 bool sealed_value_exists(struct db *db, bool *exists, struct error *err) MUST_CHECK;

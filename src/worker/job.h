@@ -18,7 +18,8 @@ struct job {
 
 	/*
 	 * Claims the piece that is due longest and does it. *did is false where none was due. *subject
-	 * names it for the log (in the arena). On failure the piece is put off already.
+	 * names it for the log (in the arena). On failure the piece is put off already. One that may
+	 * take long looks at context->is_ending now and then.
 	 */
 	bool (*run_one)(struct context *context, bool *did, const char **subject,
 			struct error *err);

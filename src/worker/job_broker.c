@@ -2,6 +2,7 @@
 
 #include "base/backoff.h"
 #include "base/crypto.h"
+#include "serve/zoom_circuits.h"
 
 enum { FIRST_RETRY_S = 60 };
 
@@ -9,14 +10,20 @@ struct broker job_broker(const struct context *context, int64_t timeout_ms)
 {
 	const struct process *process = context->process;
 
+	zoom_circuits_read(context);
 	return (struct broker){
 		.db = context->db,
 		.arena = context->arena,
 		.keyring = process->keyring,
 		.clock = &process->clock,
 		.flights = process->flights,
-		.zoom = {process->http_client, &process->clock, process->config.zoom_oauth_url,
-			 process->config.zoom_api_url, process->config.zoom_timeout_ms},
+		.holder = process->holder,
+		.zoom = {.client = process->http_client,
+			 .clock = &process->clock,
+			 .circuits = process->circuits,
+			 .oauth_url = process->config.zoom_oauth_url,
+			 .api_url = process->config.zoom_api_url,
+			 .timeout_ms = process->config.zoom_timeout_ms},
 		.deadline_ms = clock_monotonic_ms() + timeout_ms,
 	};
 }

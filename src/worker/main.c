@@ -2,6 +2,7 @@
 #include "base/doorbell.h"
 #include "serve/context.h"
 #include "serve/process.h"
+#include "serve/zoom_circuits.h"
 #include "worker/job.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,8 @@ struct worker {
 	pthread_mutex_t lock;
 	pthread_cond_t woken;
 	unsigned wakes; /* counts rings, so that none is missed between looking and sleeping */
-	bool is_ending;
+	atomic_bool is_ending;
+	atomic_bool is_in_trouble; /* something that was due could not even be claimed */
 };
 
 static void log_piece(const struct worker *worker, const struct job *job, const char *subject,
@@ -74,6 +77,7 @@ static bool run_piece(const struct worker *worker, struct context *context, cons
 	context->arena = NULL;
 	if (*did || !worked)
 		log_piece(worker, job, subject, started_ms, &err);
+	zoom_circuits_tell(context);
 	return worked || *did;
 }
 
@@ -122,26 +126,37 @@ static void sleep_until_woken(struct worker *worker, unsigned wakes, int64_t sec
 	pthread_mutex_unlock(&worker->lock);
 }
 
+/* A piece of each job. False where the database cannot be used. */
+static bool run_jobs(struct worker *worker, struct context *context, bool *did_any)
+{
+	*did_any = false;
+	for (size_t i = 0; i < COUNT_OF(jobs) && !worker->is_ending; i++) {
+		bool did;
+
+		if (!run_piece(worker, context, jobs[i], &did))
+			return false;
+		*did_any |= did;
+	}
+	return true;
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
-	struct context context = {.process = &worker->process};
+	struct context context = {.process = &worker->process, .is_ending = &worker->is_ending};
 	unsigned wakes;
 
 	while (!is_ending(worker, &wakes)) {
-		bool did_any = false, in_trouble = false;
+		bool did_any;
+		const bool worked = run_jobs(worker, &context, &did_any);
 
-		for (size_t i = 0; i < COUNT_OF(jobs); i++) {
-			bool did;
-
-			in_trouble |= !run_piece(worker, &context, jobs[i], &did);
-			did_any |= did;
-		}
-		if (did_any)
+		if (worked && did_any)
 			continue;
-		if (worker->is_once)
+		if (worker->is_once) {
+			worker->is_in_trouble |= !worked;
 			break;
-		sleep_until_woken(worker, wakes, in_trouble ? TROUBLE_SLEEP_S : sleep_s(&context));
+		}
+		sleep_until_woken(worker, wakes, worked ? sleep_s(&context) : TROUBLE_SLEEP_S);
 	}
 	context_release(&context);
 	return NULL;
@@ -151,7 +166,8 @@ static void wake(struct worker *worker, bool to_end)
 {
 	pthread_mutex_lock(&worker->lock);
 	worker->wakes++;
-	worker->is_ending |= to_end;
+	if (to_end)
+		worker->is_ending = true;
 	pthread_cond_broadcast(&worker->woken);
 	pthread_mutex_unlock(&worker->lock);
 }
@@ -202,7 +218,9 @@ static int run(struct worker *worker)
 		wake(worker, true);
 	for (long i = 0; i < thread_count; i++)
 		pthread_join(threads[i], NULL);
-	return err.kind == ERROR_NONE ? EXIT_SUCCESS : process_refuse(program, &err);
+	if (err.kind != ERROR_NONE)
+		return process_refuse(program, &err);
+	return worker->is_in_trouble ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static void set_up_waking(struct worker *worker)

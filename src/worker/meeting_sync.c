@@ -22,6 +22,8 @@ struct sync {
 	struct broker broker;
 	struct connection connection;
 	instant started_at; /* what Zoom lists was so at this time or later */
+	instant lease_until;
+	bool is_interrupted; /* the worker ends */
 	struct zoom_user user;
 	struct zoom_meeting_page *page;
 	const char *page_token;
@@ -58,12 +60,26 @@ static bool learn_user(struct sync *sync, struct error *err)
 	       transaction_commit(&transaction, err);
 }
 
+/* The page was read with the token of one Zoom user; meanwhile the connection may have moved to another. */
+static bool check_user(struct sync *sync, struct error *err)
+{
+	struct connection now;
+	bool found;
+
+	if (!connection_find_by_id(sync->broker.db, sync->broker.arena, sync->connection.id, &found,
+				   &now, err))
+		return false;
+	if (found && strcmp(now.zoom_user_id, sync->connection.zoom_user_id) == 0)
+		return true;
+	return error_set(err, ERROR_CONFLICT, "the connection is not that Zoom user's any more");
+}
+
 /* A page is one transaction, short enough for events to come between. */
 static bool learn_page(struct sync *sync, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 
-	if (!transaction_begin(&transaction, sync->broker.db, err))
+	if (!transaction_begin(&transaction, sync->broker.db, err) || !check_user(sync, err))
 		return false;
 	for (size_t i = 0; i < sync->page->count; i++)
 		if (!meeting_learn(sync->broker.db, sync->connection.app_id,
@@ -71,6 +87,13 @@ static bool learn_page(struct sync *sync, struct error *err)
 				   sync->started_at, err))
 			return false;
 	return transaction_commit(&transaction, err);
+}
+
+static bool may_go_on(struct sync *sync, struct error *err)
+{
+	sync->is_interrupted = *sync->context->is_ending;
+	return !sync->is_interrupted ||
+	       error_set(err, ERROR_BUSY, "interrupted, for the worker ends; due again");
 }
 
 static bool sync_all(struct sync *sync, struct zoom_failure *failure, struct error *err)
@@ -83,7 +106,8 @@ static bool sync_all(struct sync *sync, struct zoom_failure *failure, struct err
 		return false;
 	sync->page = arena_alloc(arena, sizeof(*sync->page));
 	for (int pages = 0; pages < PAGES_MAX; pages++) {
-		if (!access_token_use(&sync->broker, &sync->connection, read_page, sync, failure,
+		if (!may_go_on(sync, err) ||
+		    !access_token_use(&sync->broker, &sync->connection, read_page, sync, failure,
 				      err) ||
 		    !learn_page(sync, err))
 			return false;
@@ -97,13 +121,24 @@ static bool sync_all(struct sync *sync, struct zoom_failure *failure, struct err
 	return error_set(err, ERROR_ZOOM_UNAVAILABLE, "Zoom's list of meetings does not end");
 }
 
-static bool claim(struct context *context, bool *did, int64_t *id, struct error *err)
+static bool claim(const struct sync *sync, bool *did, int64_t *id, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
-	const instant now = context_now(context);
+	struct db *db = sync->context->db;
 
-	return transaction_begin(&transaction, context->db, err) &&
-	       connection_claim_sync(context->db, now, now + sync_lease, did, id, err) &&
+	return transaction_begin(&transaction, db, err) &&
+	       connection_claim_sync(db, sync->started_at, sync->lease_until, did, id, err) &&
+	       transaction_commit(&transaction, err);
+}
+
+static bool give_back(const struct sync *sync, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct db *db = sync->context->db;
+
+	return transaction_begin(&transaction, db, err) &&
+	       connection_give_back_sync(db, sync->connection.id, sync->lease_until,
+					 context_now(sync->context), err) &&
 	       transaction_commit(&transaction, err);
 }
 
@@ -117,9 +152,11 @@ static bool finish(const struct sync *sync, bool worked, const struct zoom_failu
 				       : job_retry_at(context, sync->connection.sync_attempts + 1,
 						      RETRY_MAX_S, failure);
 
+	if (sync->is_interrupted)
+		return give_back(sync, err);
 	return transaction_begin(&transaction, context->db, err) &&
-	       connection_finish_sync(context->db, sync->connection.id, worked, now, next_at,
-				      err) &&
+	       connection_finish_sync(context->db, sync->connection.id, sync->lease_until, worked,
+				      now, next_at, err) &&
 	       transaction_commit(&transaction, err);
 }
 
@@ -131,7 +168,8 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	bool found, worked;
 	int64_t id;
 
-	if (!claim(context, did, &id, err))
+	sync.lease_until = sync.started_at + sync_lease;
+	if (!claim(&sync, did, &id, err))
 		return false;
 	if (!*did)
 		return true;

@@ -28,26 +28,8 @@ static json_t *get_json(const struct zoom_endpoint *zoom, struct arena *arena,
 		.header_count = COUNT_OF(headers),
 		.timeout_ms = zoom->timeout_ms,
 	};
-	struct http_answer answer;
-	struct error err;
-	bool was_sent;
 
-	if (http_client_call(zoom->client, arena, &call, &answer, &was_sent, &err))
-		return zoom_answer_read(arena, &answer, false, clock_now(zoom->clock), failure);
-	zoom_failure_of_call(arena, &err, was_sent, failure);
-	return NULL;
-}
-
-/* A success that lacks what it must bring is no verdict on anything. */
-static bool refuse_answer(struct arena *arena, const char *field, struct zoom_failure *failure)
-{
-	*failure = (struct zoom_failure){
-		.class = ZOOM_FAILURE_UNAVAILABLE,
-		.status = 200,
-		.reason = arena_printf(arena, "the answer lacks %s", field),
-		.was_sent = true,
-	};
-	return false;
+	return zoom_call(zoom, arena, &call, false, failure);
 }
 
 /* A copy in the arena; NULL where the member is missing, empty or no text. */
@@ -95,7 +77,7 @@ bool zoom_api_get_user(const struct zoom_endpoint *zoom, struct arena *arena,
 		.personal_meeting_url = text_of(arena, body, "personal_meeting_url"),
 	};
 	if (found.id == NULL || found.account_id == NULL)
-		return refuse_answer(arena, found.id == NULL ? "id" : "account_id", failure);
+		return zoom_refuse_answer(arena, found.id == NULL ? "id" : "account_id", failure);
 	if (found.status == NULL)
 		found.status = "";
 	*user = found;
@@ -129,7 +111,7 @@ bool zoom_api_list_meetings(const struct zoom_endpoint *zoom, struct arena *aren
 	if (body == NULL)
 		return false;
 	if (!json_is_array(meetings))
-		return refuse_answer(arena, "meetings", failure);
+		return zoom_refuse_answer(arena, "meetings", failure);
 	page->count = 0;
 	page->next_page_token = text_of(arena, body, "next_page_token");
 	read_meeting_ids(meetings, page);
@@ -148,7 +130,7 @@ static bool get_token(const struct zoom_endpoint *zoom, struct arena *arena,
 	if (body == NULL)
 		return false;
 	if (found == NULL)
-		return refuse_answer(arena, "token", failure);
+		return zoom_refuse_answer(arena, "token", failure);
 	*token = found;
 	if (expire_in_s == NULL)
 		return true;

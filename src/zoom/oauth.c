@@ -33,9 +33,10 @@ static const char *basic_authorization(struct arena *arena,
 	return arena_printf(arena, "Basic %s", base64_encode(arena, pair, strlen(pair)));
 }
 
-static bool post_form(const struct zoom_endpoint *zoom, struct arena *arena, const char *path,
-		      const struct zoom_client_credentials *credentials, const char *form,
-		      struct http_answer *answer, struct zoom_failure *failure)
+/* Returns the answer's JSON object for the caller to decref, or NULL with *failure filled. */
+static json_t *post_form(const struct zoom_endpoint *zoom, struct arena *arena, const char *path,
+			 const struct zoom_client_credentials *credentials, const char *form,
+			 struct zoom_failure *failure)
 {
 	const struct http_header headers[] = {
 		{"Authorization", basic_authorization(arena, credentials)},
@@ -51,13 +52,8 @@ static bool post_form(const struct zoom_endpoint *zoom, struct arena *arena, con
 		.body_size = strlen(form),
 		.timeout_ms = zoom->timeout_ms,
 	};
-	struct error err;
-	bool was_sent;
 
-	if (http_client_call(zoom->client, arena, &call, answer, &was_sent, &err))
-		return true;
-	zoom_failure_of_call(arena, &err, was_sent, failure);
-	return false;
+	return zoom_call(zoom, arena, &call, true, failure);
 }
 
 static bool is_token(const json_t *value)
@@ -70,19 +66,6 @@ static bool is_token(const json_t *value)
 		if (*text < 0x21 || *text > 0x7e)
 			return false;
 	return true;
-}
-
-/* A 2xx without what it must bring: nothing is wrong with the grant that anybody could know of. */
-static bool refuse_answer(struct arena *arena, const struct http_answer *answer, const char *field,
-			  struct zoom_failure *failure)
-{
-	*failure = (struct zoom_failure){
-		.class = ZOOM_FAILURE_UNAVAILABLE,
-		.status = answer->status,
-		.reason = arena_printf(arena, "the answer lacks %s", field),
-		.was_sent = true,
-	};
-	return false;
 }
 
 /* Never a reason to throw tokens away: what cannot be read counts as not sent. */
@@ -99,17 +82,17 @@ static long expires_in_of(const json_t *body)
 }
 
 /* A missing refresh token is the caller's to judge; one that is there must be usable. */
-static bool read_tokens(struct arena *arena, const struct http_answer *answer, const json_t *body,
-			struct zoom_token_set *tokens, struct zoom_failure *failure)
+static bool read_tokens(struct arena *arena, const json_t *body, struct zoom_token_set *tokens,
+			struct zoom_failure *failure)
 {
 	const json_t *access_token = json_object_get(body, "access_token");
 	const json_t *refresh_token = json_object_get(body, "refresh_token");
 	const char *scope = json_string_value(json_object_get(body, "scope"));
 
 	if (!is_token(access_token))
-		return refuse_answer(arena, answer, "access_token", failure);
+		return zoom_refuse_answer(arena, "access_token", failure);
 	if (refresh_token != NULL && !json_is_null(refresh_token) && !is_token(refresh_token))
-		return refuse_answer(arena, answer, "a usable refresh_token", failure);
+		return zoom_refuse_answer(arena, "a usable refresh_token", failure);
 	*tokens = (struct zoom_token_set){
 		.access_token = arena_strdup(arena, json_string_value(access_token)),
 		.refresh_token = arena_strdup(arena, json_string_value(refresh_token)),
@@ -124,17 +107,20 @@ static bool request_tokens(const struct zoom_endpoint *zoom, struct arena *arena
 			   bool needs_refresh_token, struct zoom_token_set *tokens,
 			   struct zoom_failure *failure)
 {
-	SCOPED(json_decrefp) json_t *body = NULL;
-	struct http_answer answer;
+	SCOPED(json_decrefp)
+	json_t *body = post_form(zoom, arena, "/token", credentials, form, failure);
 
-	if (!post_form(zoom, arena, "/token", credentials, form, &answer, failure))
-		return false;
-	body = zoom_answer_read(arena, &answer, true, clock_now(zoom->clock), failure);
-	if (body == NULL || !read_tokens(arena, &answer, body, tokens, failure))
+	if (body == NULL || !read_tokens(arena, body, tokens, failure))
 		return false;
 	if (needs_refresh_token && tokens->refresh_token == NULL)
-		return refuse_answer(arena, &answer, "refresh_token", failure);
+		return zoom_refuse_answer(arena, "refresh_token", failure);
 	return true;
+}
+
+bool zoom_oauth_is_resting(const struct zoom_endpoint *zoom, struct arena *arena,
+			   struct zoom_failure *failure)
+{
+	return zoom_is_resting(zoom, arena, zoom->oauth_url, failure);
 }
 
 bool zoom_oauth_check_client(const struct zoom_endpoint *zoom, struct arena *arena,
@@ -183,13 +169,9 @@ bool zoom_oauth_revoke(const struct zoom_endpoint *zoom, struct arena *arena,
 {
 	const struct form_field fields[] = {{"token", access_token}};
 	const char *form = form_of(arena, fields, COUNT_OF(fields));
-	struct http_answer answer;
+	SCOPED(json_decrefp)
+	json_t *body = post_form(zoom, arena, "/revoke", credentials, form, failure);
 
-	if (!post_form(zoom, arena, "/revoke", credentials, form, &answer, failure))
-		return false;
-	/* Whatever the body says: nothing in it is needed. */
-	if (answer.status >= 200 && answer.status <= 299)
-		return true;
-	json_decref(zoom_answer_read(arena, &answer, true, clock_now(zoom->clock), failure));
-	return false;
+	/* Whatever the body of a 2xx says: nothing in it is needed. */
+	return body != NULL || (failure->status >= 200 && failure->status <= 299);
 }

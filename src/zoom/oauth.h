@@ -6,20 +6,10 @@
 #define ZOOM_OAUTH_H
 
 #include "base/arena.h"
-#include "base/clock.h"
-#include "http/client.h"
+#include "zoom/call.h"
 #include "zoom/failure.h"
 
 #include <stdbool.h>
-
-/* Where Zoom is, and how to call it. */
-struct zoom_endpoint {
-	struct http_client *client;
-	const struct clock *clock;
-	const char *oauth_url; /* "https://zoom.us/oauth" */
-	const char *api_url;   /* "https://api.zoom.us/v2" */
-	long timeout_ms;       /* of one call, all included */
-};
 
 struct zoom_client_credentials {
 	const char *client_id, *client_secret;
@@ -31,6 +21,10 @@ struct zoom_token_set {
 	const char *scope;         /* space separated; "" where Zoom sent none */
 	long expires_in_s;         /* 1 … 86400; 3600 where Zoom sent nothing readable */
 };
+
+/* zoom_is_resting() for the functions below: what is better not begun before Zoom is asked again. */
+bool zoom_oauth_is_resting(const struct zoom_endpoint *zoom, struct arena *arena,
+			   struct zoom_failure *failure);
 
 /* True where Zoom takes the pair (grant_type=client_credentials). */
 bool zoom_oauth_check_client(const struct zoom_endpoint *zoom, struct arena *arena,

@@ -1,4 +1,5 @@
 #include "base/encode.h"
+#include "base/key_file.h"
 #include "base/keyring.h"
 
 #include <setjmp.h>
@@ -74,8 +75,7 @@ static void expect_refused(const char *text, mode_t mode, const char *why)
 	assert_null(strstr(err.message, "YWFh"));
 }
 
-static void expect_shut(const struct keyring *keyring, const struct seal_place *at,
-			struct sealed sealed)
+static void expect_shut(struct keyring *keyring, const struct seal_place *at, struct sealed sealed)
 {
 	SCOPED(arena_release) struct arena arena = {0};
 	const char *text = "untouched";
@@ -87,7 +87,7 @@ static void expect_shut(const struct keyring *keyring, const struct seal_place *
 	assert_string_equal(text, "untouched");
 }
 
-static void expect_text(const struct keyring *keyring, struct sealed sealed, const char *expected)
+static void expect_text(struct keyring *keyring, struct sealed sealed, const char *expected)
 {
 	SCOPED(arena_release) struct arena arena = {0};
 	const char *text;
@@ -106,7 +106,7 @@ static void a_fresh_key_file_opens_and_is_for_its_owner_alone(void **state)
 
 	(void)state;
 	unlink(file);
-	assert_true(keyring_create_file(file, &err));
+	assert_true(key_file_create(file, &err));
 	assert_int_equal(stat(file, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_true(keyring_open(&keyring, file, &err));
@@ -119,24 +119,24 @@ static void a_key_file_is_never_overwritten(void **state)
 
 	(void)state;
 	write_file(key_a, 0600);
-	assert_false(keyring_create_file(file, &err));
+	assert_false(key_file_create(file, &err));
 	assert_int_equal(err.kind, ERROR_CONFLICT);
 	assert_true(keyring_open(&keyring, file, &err));
 }
 
 static void two_fresh_key_files_hold_different_keys(void **state)
 {
-	SCOPED(arena_release) struct arena arena = {0};
-	SCOPED(keyring_close) struct keyring *one = NULL;
-	SCOPED(keyring_close) struct keyring *other = NULL;
+	struct key_set one, other;
 	struct error err = {0};
 
 	(void)state;
 	unlink(file);
-	assert_true(keyring_create_file(file, &err) && keyring_open(&one, file, &err));
+	assert_true(key_file_create(file, &err) && key_file_read(&one, file, &err));
 	unlink(file);
-	assert_true(keyring_create_file(file, &err) && keyring_open(&other, file, &err));
-	expect_shut(other, &place, keyring_seal(one, &arena, &place, "token"));
+	assert_true(key_file_create(file, &err) && key_file_read(&other, file, &err));
+	assert_int_equal(one.count, 1);
+	assert_memory_not_equal(one.keys[0].bytes, other.keys[0].bytes, AEAD_KEY_BYTES);
+	assert_memory_not_equal(one.keys[0].id, other.keys[0].id, KEY_ID_BYTES);
 }
 
 static void what_was_sealed_opens_at_its_place(void **state)
@@ -200,18 +200,111 @@ static void the_newest_key_seals_and_all_keys_open(void **state)
 {
 	SCOPED(arena_release) struct arena arena = {0};
 	SCOPED(keyring_close) struct keyring *a = open_keys(key_a);
+	const struct sealed by_a = keyring_seal(a, &arena, &place, "old");
 	SCOPED(keyring_close) struct keyring *b = open_keys(key_b);
+	const struct sealed by_b = keyring_seal(b, &arena, &place, "newer");
 	SCOPED(keyring_close)
 	struct keyring *both =
 		open_keys(arena_printf(&arena, "# newest first\n\n  %s  # of this year\r\n%s\n",
 				       key_b, key_a));
-	const struct sealed sealed = keyring_seal(both, &arena, &place, "new");
 
 	(void)state;
-	expect_text(both, keyring_seal(a, &arena, &place, "old"), "old");
-	expect_text(both, keyring_seal(b, &arena, &place, "newer"), "newer");
-	expect_text(b, sealed, "new");
-	expect_shut(a, &place, sealed);
+	expect_text(both, by_a, "old");
+	expect_text(both, by_b, "newer");
+	expect_text(b, keyring_seal(both, &arena, &place, "new"), "new");
+	assert_true(keyring_sealed_with_newest(both, by_b));
+	assert_false(keyring_sealed_with_newest(both, by_a));
+	write_file(key_a, 0600);
+	expect_shut(a, &place, by_b);
+}
+
+static void a_key_that_is_added_seals_from_then_on(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed before = keyring_seal(keyring, &arena, &place, "before");
+	struct error err = {0};
+
+	(void)state;
+	assert_true(keyring_sealed_with_newest(keyring, before));
+	assert_true(key_file_add(file, &err));
+	assert_false(keyring_sealed_with_newest(keyring, before));
+	assert_true(keyring_sealed_with_newest(keyring,
+					       keyring_seal(keyring, &arena, &place, "after")));
+	expect_text(keyring, before, "before");
+}
+
+static void what_another_process_sealed_with_an_added_key_opens(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	SCOPED(keyring_close) struct keyring *other = NULL;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(key_file_add(file, &err));
+	assert_true(keyring_open(&other, file, &err));
+	expect_text(keyring, keyring_seal(other, &arena, &place, "theirs"), "theirs");
+}
+
+static void a_value_that_was_read_before_its_key_was_dropped_opens(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed before = keyring_seal(keyring, &arena, &place, "before");
+	SCOPED(keyring_close) struct keyring *started_later = NULL;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(key_file_add(file, &err) && key_file_keep_newest(file, &err));
+	assert_true(keyring_sealed_with_newest(keyring,
+					       keyring_seal(keyring, &arena, &place, "after")));
+	expect_text(keyring, before, "before");
+	assert_true(keyring_open(&started_later, file, &err));
+	expect_shut(started_later, &place, before);
+}
+
+static void a_file_that_becomes_unreadable_leaves_the_keys_that_there_were(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *keyring = open_keys(key_a);
+	const struct sealed before = keyring_seal(keyring, &arena, &place, "before");
+
+	(void)state;
+	write_file("not a key\n", 0600);
+	expect_text(keyring, before, "before");
+	expect_text(keyring, keyring_seal(keyring, &arena, &place, "after"), "after");
+}
+
+static void a_replaced_file_keeps_its_mode(void **state)
+{
+	struct error err = {0};
+	struct stat status;
+
+	(void)state;
+	write_file(key_a, 0640);
+	assert_true(key_file_add(file, &err));
+	assert_int_equal(stat(file, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+static void a_draft_that_a_killed_rotation_left_is_in_nobodys_way(void **state)
+{
+	char draft[sizeof(file) + 8];
+	struct error err = {0};
+	struct key_set keys;
+	FILE *out;
+
+	(void)state;
+	write_file(key_a, 0600);
+	snprintf(draft, sizeof(draft), "%s.new", file);
+	out = fopen(draft, "w");
+	assert_non_null(out);
+	assert_int_equal(fclose(out), 0);
+	assert_true(key_file_add(file, &err));
+	assert_true(key_file_read(&keys, file, &err));
+	assert_int_equal(keys.count, 2);
+	assert_int_equal(access(draft, F_OK), -1);
 }
 
 static void altered_and_cut_values_stay_shut(void **state)
@@ -308,6 +401,12 @@ int main(void)
 		cmocka_unit_test(none_seals_to_none),
 		cmocka_unit_test(a_value_moved_to_another_place_stays_shut),
 		cmocka_unit_test(the_newest_key_seals_and_all_keys_open),
+		cmocka_unit_test(a_key_that_is_added_seals_from_then_on),
+		cmocka_unit_test(what_another_process_sealed_with_an_added_key_opens),
+		cmocka_unit_test(a_value_that_was_read_before_its_key_was_dropped_opens),
+		cmocka_unit_test(a_file_that_becomes_unreadable_leaves_the_keys_that_there_were),
+		cmocka_unit_test(a_replaced_file_keeps_its_mode),
+		cmocka_unit_test(a_draft_that_a_killed_rotation_left_is_in_nobodys_way),
 		cmocka_unit_test(altered_and_cut_values_stay_shut),
 		cmocka_unit_test(a_wrong_key_file_is_named_and_its_keys_are_not),
 		cmocka_unit_test(a_long_comment_is_a_comment),

@@ -1,0 +1,26 @@
+/*
+ * Which processes of this machine live: each has a random number and holds a lock for its life, which
+ * the kernel drops whichever way it ends. So others can tell whether who took a lease is still there.
+ */
+#ifndef BASE_HOLDER_H
+#define BASE_HOLDER_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct holder;
+
+/* Nothing is opened or locked before the number is first asked for. `database` names the lock's file. */
+struct holder *holder_open(const char *database);
+void holder_close(struct holder **holder);
+
+/* This process's number, 1 or more; takes the lock. Any thread may ask. */
+bool holder_number(struct holder *holder, int64_t *number, struct error *err) MUST_CHECK;
+
+/* Whether the process of that number lives. ERROR_STORAGE where that cannot be told. */
+bool holder_is_alive(struct holder *holder, int64_t number, bool *is_alive, struct error *err)
+	MUST_CHECK;
+
+#endif

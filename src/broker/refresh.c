@@ -1,0 +1,325 @@
+#include "broker/refresh.h"
+
+#include "base/crypto.h"
+#include "broker/health.h"
+#include "store/app.h"
+#include "store/refresh_attempt.h"
+
+#include <time.h>
+
+enum {
+	LEASE_MARGIN_S = 5, /* a lease outlives the longest call by this */
+	STORE_TRIES = 200,  /* an answer of Zoom's is not given up while the disk may come back */
+	STORE_PAUSE_MS = 50,
+	DOUBT_RETRY_S =
+		60, /* before a refusal is looked at again that another process may explain */
+};
+
+instant refresh_next_upkeep(instant now)
+{
+	return now + 30 * DAY - random_below(86400) * SECOND;
+}
+
+struct sealed_tokens refresh_seal(const struct broker *broker, const struct connection *connection,
+				  const struct zoom_token_set *tokens, instant now)
+{
+	const struct seal_place refresh_place = credentials_refresh_token_place(connection);
+	const struct seal_place access_place = credentials_access_token_place(connection);
+
+	return (struct sealed_tokens){
+		.refresh_token = keyring_seal(broker->keyring, broker->arena, &refresh_place,
+					      tokens->refresh_token),
+		.access_token = keyring_seal(broker->keyring, broker->arena, &access_place,
+					     tokens->access_token),
+		.issued_at = now,
+		.expires_at = now + tokens->expires_in_s * SECOND,
+	};
+}
+
+/* One refresh under way, and where its failure goes. */
+struct refresh {
+	struct broker *broker;
+	const struct connection *connection;
+	int64_t generation; /* that of the refresh token which is sent */
+	int64_t holder;     /* this process */
+	struct zoom_client_credentials client;
+	const char *refresh_token;
+	struct zoom_failure *failure;
+	struct error *err;
+};
+
+static bool open_secrets(struct refresh *refresh, const struct credentials *credentials)
+{
+	const struct broker *broker = refresh->broker;
+	const struct seal_place place = credentials_refresh_token_place(refresh->connection);
+	struct seal_place secret_place;
+	struct app app;
+	bool found;
+
+	if (!app_find_by_id(broker->db, broker->arena, refresh->connection->app_id, &found, &app,
+			    refresh->err))
+		return false;
+	if (!found)
+		return error_set(refresh->err, ERROR_NOT_FOUND, "the app was deleted");
+	secret_place = app_client_secret_place(&app);
+	refresh->client.client_id = app.client_id;
+	return keyring_open_sealed(broker->keyring, broker->arena, &secret_place, app.client_secret,
+				   &refresh->client.client_secret, refresh->err) &&
+	       keyring_open_sealed(broker->keyring, broker->arena, &place,
+				   credentials->refresh_token, &refresh->refresh_token,
+				   refresh->err);
+}
+
+/* The lease's holder where it is known to be dead; 0 where it lives or there is none. */
+static bool find_dead_holder(const struct refresh *refresh, const struct credentials *credentials,
+			     int64_t *dead_holder)
+{
+	bool is_alive = true;
+
+	*dead_holder = 0;
+	if (credentials->refresh_holder != 0 &&
+	    !holder_is_alive(refresh->broker->holder, credentials->refresh_holder, &is_alive,
+			     refresh->err))
+		return false;
+	if (!is_alive)
+		*dead_holder = credentials->refresh_holder;
+	return true;
+}
+
+static bool claim(const struct refresh *refresh, int64_t dead_holder, bool *claimed)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const struct broker *broker = refresh->broker;
+	const int64_t id = refresh->connection->id;
+	const instant now = clock_now(broker->clock);
+	const instant until = now + broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
+
+	if (!transaction_begin(&transaction, broker->db, refresh->err) ||
+	    !credentials_claim_refresh(broker->db, id, refresh->generation, refresh->holder,
+				       dead_holder, now, until, claimed, refresh->err))
+		return false;
+	if (*claimed && !refresh_attempt_add(broker->db, id, refresh->holder, now, refresh->err))
+		return false;
+	return transaction_commit(&transaction, refresh->err);
+}
+
+static void pause_ms(int milliseconds)
+{
+	const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
+/* The user turned out to be there: whoever took the connection for dead was wrong. */
+static bool forget_trouble(const struct refresh *refresh, instant now)
+{
+	struct db *db = refresh->broker->db;
+
+	return refresh_attempt_remove_all(db, refresh->connection->id, refresh->err) &&
+	       health_reconnect(db, refresh->connection->id, now, refresh->err) &&
+	       health_app_answered(db, refresh->connection->app_id, now, refresh->err);
+}
+
+/* Sealed inside the transaction, so that a rotation of our keys cannot come between. */
+static bool store_answer_once(const struct refresh *refresh, const struct zoom_token_set *tokens,
+			      instant issued_at, bool *stored)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const struct broker *broker = refresh->broker;
+	const int64_t id = refresh->connection->id;
+	struct sealed_tokens sealed;
+
+	if (!transaction_begin(&transaction, broker->db, refresh->err))
+		return false;
+	sealed = refresh_seal(broker, refresh->connection, tokens, issued_at);
+	if (!credentials_store_refreshed(broker->db, id, refresh->generation, &sealed,
+					 refresh_next_upkeep(issued_at), stored, refresh->err))
+		return false;
+	if (*stored ? !forget_trouble(refresh, issued_at)
+		    : !refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err))
+		return false;
+	return transaction_commit(&transaction, refresh->err);
+}
+
+/* *stored is false where the answer belongs to a grant that Zoom has voided. */
+static bool store_answer(const struct refresh *refresh, const struct zoom_token_set *tokens,
+			 bool *stored)
+{
+	const instant issued_at = clock_now(refresh->broker->clock);
+
+	for (int tries = 1; !store_answer_once(refresh, tokens, issued_at, stored); tries++) {
+		if (tries == STORE_TRIES || !error_is_passing(refresh->err))
+			return false;
+		pause_ms(STORE_PAUSE_MS);
+	}
+	return true;
+}
+
+/* What the open attempts of others say about a refusal. */
+struct others {
+	bool has_living;
+	instant interrupted_at; /* the oldest that nobody can tell the end of any more; 0: none */
+};
+
+static bool look_at_others(const struct refresh *refresh, struct others *others)
+{
+	const struct broker *broker = refresh->broker;
+	struct refresh_attempt *attempts;
+	int count;
+
+	*others = (struct others){0};
+	if (!refresh_attempt_list_others(broker->db, broker->arena, refresh->connection->id,
+					 refresh->holder, &attempts, &count, refresh->err))
+		return false;
+	for (int i = 0; i < count; i++) {
+		bool is_alive = false;
+
+		if (attempts[i].holder != 0 &&
+		    !holder_is_alive(broker->holder, attempts[i].holder, &is_alive, refresh->err))
+			return false;
+		others->has_living |= is_alive;
+		if (!is_alive && others->interrupted_at == 0)
+			others->interrupted_at = attempts[i].started_at;
+	}
+	return true;
+}
+
+static bool disconnect(const struct refresh *refresh, instant interrupted_at, instant now)
+{
+	const struct broker *broker = refresh->broker;
+	const char *error =
+		arena_printf(broker->arena,
+			     "Zoom refused the credentials: %s; the user must authorize again",
+			     refresh->failure->reason);
+	char began[INSTANT_TEXT_BYTES];
+
+	if (interrupted_at == 0)
+		return health_disconnect(broker->db, refresh->connection->id, FAILURE_INVALID_GRANT,
+					 error, now, refresh->err);
+	instant_format(interrupted_at, began);
+	error = arena_printf(
+		broker->arena,
+		"a refresh that began at %s was interrupted before Zoom's answer was stored, and Zoom now refuses the credentials: %s; the user must authorize again",
+		began, refresh->failure->reason);
+	return health_disconnect(broker->db, refresh->connection->id, FAILURE_REFRESH_INTERRUPTED,
+				 error, now, refresh->err);
+}
+
+/* Who is stopped with the new token in its hands will store it; until then it is a passing failure. */
+static bool stay_in_doubt(const struct refresh *refresh, instant now)
+{
+	const struct broker *broker = refresh->broker;
+
+	refresh->failure->class = ZOOM_FAILURE_UNAVAILABLE;
+	refresh->failure->reason =
+		"another process has a refresh open, whose outcome is not known yet";
+	return credentials_schedule_refresh(broker->db, refresh->connection->id,
+					    now + DOUBT_RETRY_S * SECOND, refresh->err);
+}
+
+/* invalid_grant, inside the transaction. */
+static bool record_refusal(const struct refresh *refresh, instant now)
+{
+	struct others others;
+
+	if (!look_at_others(refresh, &others))
+		return false;
+	if (others.has_living)
+		return stay_in_doubt(refresh, now);
+	return disconnect(refresh, others.interrupted_at, now);
+}
+
+/* No answer, or one by a gateway that leaves open what Zoom did behind it. */
+static bool may_have_rotated(const struct zoom_failure *failure)
+{
+	return failure->was_sent && (failure->class == ZOOM_FAILURE_TIMEOUT ||
+				     failure->class == ZOOM_FAILURE_UNAVAILABLE);
+}
+
+static bool record_in_transaction(const struct refresh *refresh, instant now)
+{
+	const struct broker *broker = refresh->broker;
+	const int64_t id = refresh->connection->id;
+
+	if (refresh->failure->class == ZOOM_FAILURE_GRANT && !record_refusal(refresh, now))
+		return false;
+	if (refresh->failure->class == ZOOM_FAILURE_CLIENT &&
+	    !health_app_refused(broker->db, refresh->connection->app_id, now, refresh->err))
+		return false;
+	return may_have_rotated(refresh->failure)
+		       ? refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err)
+		       : refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err);
+}
+
+static bool read_superseded(const struct refresh *refresh, bool *superseded)
+{
+	const struct broker *broker = refresh->broker;
+	struct credentials stored;
+	bool found;
+
+	if (!credentials_find(broker->db, broker->arena, refresh->connection->id, &found, &stored,
+			      refresh->err))
+		return false;
+	*superseded = !found || stored.generation != refresh->generation;
+	return true;
+}
+
+/* What the failure means for the connection and the app, and the end of the attempt, at once. */
+static bool record_failure(const struct refresh *refresh, bool *superseded)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const struct broker *broker = refresh->broker;
+	const int64_t id = refresh->connection->id;
+
+	if (!transaction_begin(&transaction, broker->db, refresh->err) ||
+	    !read_superseded(refresh, superseded))
+		return false;
+	if (*superseded ? !refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err)
+			: !record_in_transaction(refresh, clock_now(broker->clock)))
+		return false;
+	return credentials_release_refresh(broker->db, id, refresh->holder, refresh->err) &&
+	       transaction_commit(&transaction, refresh->err);
+}
+
+static enum refresh_outcome send(const struct refresh *refresh)
+{
+	const struct broker *broker = refresh->broker;
+	struct zoom_token_set tokens;
+	bool stored, superseded;
+
+	if (zoom_oauth_refresh(&broker->zoom, broker->arena, &refresh->client,
+			       refresh->refresh_token, &tokens, refresh->failure)) {
+		if (!store_answer(refresh, &tokens, &stored))
+			return REFRESH_FAILED;
+		return stored ? REFRESH_STORED : REFRESH_SUPERSEDED;
+	}
+	if (record_failure(refresh, &superseded))
+		return superseded ? REFRESH_SUPERSEDED : REFRESH_FAILED;
+	/* It could not be recorded: the lease runs out by itself, and Zoom will say the same again. */
+	*refresh->failure = (struct zoom_failure){0};
+	return REFRESH_FAILED;
+}
+
+enum refresh_outcome refresh_try(struct broker *broker, const struct connection *connection,
+				 const struct credentials *credentials,
+				 struct zoom_failure *failure, struct error *err)
+{
+	struct refresh refresh = {.broker = broker,
+				  .connection = connection,
+				  .generation = credentials->generation,
+				  .failure = failure,
+				  .err = err};
+	int64_t dead_holder;
+	bool claimed;
+
+	*failure = (struct zoom_failure){0};
+	/* While Zoom is not asked at all, a claim would only be two commits for each who comes. */
+	if (zoom_oauth_is_resting(&broker->zoom, broker->arena, failure))
+		return REFRESH_FAILED;
+	if (!holder_number(broker->holder, &refresh.holder, err) ||
+	    !open_secrets(&refresh, credentials) ||
+	    !find_dead_holder(&refresh, credentials, &dead_holder) ||
+	    !claim(&refresh, dead_holder, &claimed))
+		return REFRESH_FAILED;
+	return claimed ? send(&refresh) : REFRESH_LEASED;
+}

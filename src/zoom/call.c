@@ -1,0 +1,128 @@
+#include "zoom/call.h"
+
+#include "base/crypto.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool fail_resting(const struct zoom_circuit *open, struct arena *arena,
+			 struct zoom_failure *failure)
+{
+	char since[INSTANT_TEXT_BYTES], until[INSTANT_TEXT_BYTES];
+
+	instant_format(open->failing_since, since);
+	instant_format(open->next_probe_at, until);
+	*failure = (struct zoom_failure){
+		.class = ZOOM_FAILURE_UNAVAILABLE,
+		.reason = arena_printf(
+			arena,
+			"%s has given no good answer since %s, and is not asked again before %s",
+			open->host, since, until),
+		.retry_at = open->next_probe_at,
+	};
+	return false;
+}
+
+bool zoom_is_resting(const struct zoom_endpoint *zoom, struct arena *arena, const char *url,
+		     struct zoom_failure *failure)
+{
+	struct zoom_circuit open;
+
+	if (zoom->circuits == NULL ||
+	    !circuits_is_resting(zoom->circuits, arena, circuit_host(arena, url),
+				 clock_now(zoom->clock), &open))
+		return false;
+	fail_resting(&open, arena, failure);
+	return true;
+}
+
+static bool ask(const struct zoom_endpoint *zoom, struct arena *arena, const char *host,
+		struct circuit_pass *pass, struct zoom_failure *failure)
+{
+	struct zoom_circuit open;
+
+	return zoom->circuits == NULL ||
+	       circuits_ask(zoom->circuits, arena, host, zoom->timeout_ms, clock_now(zoom->clock),
+			    pass, &open) ||
+	       fail_resting(&open, arena, failure);
+}
+
+/*
+ * On whose behalf: a user's access token, or the grant in a form. Only a digest is kept, for these are
+ * secrets. Never 0.
+ */
+static uint64_t subject_of(struct arena *arena, const struct http_call *call)
+{
+	unsigned char digest[SHA256_BYTES];
+	const char *text = call->body != NULL ? call->body : "";
+	uint64_t subject;
+
+	for (size_t i = 0; i < call->header_count; i++)
+		if (strcasecmp(call->headers[i].name, "authorization") == 0)
+			text = arena_printf(arena, "%s %s", call->headers[i].value, text);
+	sha256(text, strlen(text), digest);
+	memcpy(&subject, digest, sizeof(subject));
+	return subject != 0 ? subject : 1;
+}
+
+static enum circuit_outcome outcome_of(const struct http_call *call,
+				       const struct zoom_failure *failure)
+{
+	if (failure->class == ZOOM_FAILURE_UNAVAILABLE)
+		return CIRCUIT_FAILED;
+	if (failure->class == ZOOM_FAILURE_TIMEOUT)
+		return call->timeout_ms < CIRCUIT_TIMEOUT_MS_MIN ? CIRCUIT_UNPROVEN
+								 : CIRCUIT_FAILED;
+	return CIRCUIT_ANSWERED;
+}
+
+static void report(const struct zoom_endpoint *zoom, struct arena *arena, const char *host,
+		   const struct circuit_pass *pass, const struct http_call *call,
+		   enum circuit_outcome outcome, const struct zoom_failure *failure)
+{
+	const bool is_answer = outcome == CIRCUIT_FAILED && failure->status != 0;
+
+	if (zoom->circuits != NULL)
+		circuits_report(zoom->circuits, host, pass, outcome,
+				is_answer ? subject_of(arena, call) : 0, failure->reason,
+				clock_now(zoom->clock));
+}
+
+json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena,
+		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure)
+{
+	const char *host = circuit_host(arena, call->url);
+	struct zoom_failure found = {0};
+	struct http_answer answer;
+	struct circuit_pass pass = {0};
+	json_t *body = NULL;
+	struct error err;
+	bool was_sent;
+
+	if (!ask(zoom, arena, host, &pass, failure))
+		return NULL;
+	if (http_client_call(zoom->client, arena, call, &answer, &was_sent, &err)) {
+		body = zoom_answer_read(arena, &answer, is_oauth, clock_now(zoom->clock), &found);
+		report(zoom, arena, host, &pass, call, outcome_of(call, &found), &found);
+	} else {
+		zoom_failure_of_call(arena, &err, was_sent, &found);
+		/* What cannot be sent tells nothing of the other side. */
+		report(zoom, arena, host, &pass, call,
+		       err.kind == ERROR_INVALID ? CIRCUIT_UNPROVEN : outcome_of(call, &found),
+		       &found);
+	}
+	if (body == NULL)
+		*failure = found;
+	return body;
+}
+
+bool zoom_refuse_answer(struct arena *arena, const char *field, struct zoom_failure *failure)
+{
+	*failure = (struct zoom_failure){
+		.class = ZOOM_FAILURE_UNAVAILABLE,
+		.status = 200,
+		.reason = arena_printf(arena, "the answer lacks %s", field),
+		.was_sent = true,
+	};
+	return false;
+}

@@ -1,0 +1,41 @@
+/*
+ * The one place through which calls to Zoom go: asks the host's circuit, calls, reads the answer
+ * and reports how the host did.
+ */
+#ifndef ZOOM_CALL_H
+#define ZOOM_CALL_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "http/client.h"
+#include "zoom/circuits.h"
+#include "zoom/failure.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Where Zoom is, and how to call it. */
+struct zoom_endpoint {
+	struct http_client *client;
+	const struct clock *clock;
+	struct circuits *circuits; /* NULL: Zoom is asked whatever happened before */
+	const char *oauth_url;     /* "https://zoom.us/oauth" */
+	const char *api_url;       /* "https://api.zoom.us/v2" */
+	long timeout_ms;           /* of one call, all included */
+};
+
+/*
+ * zoom_answer_read() of the call's answer. A call that the circuit refuses is ZOOM_FAILURE_UNAVAILABLE
+ * with retry_at, at once; it was not sent.
+ */
+json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena,
+		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure);
+
+/* True, with *failure as above, where a call to the URL's host would be refused now. */
+bool zoom_is_resting(const struct zoom_endpoint *zoom, struct arena *arena, const char *url,
+		     struct zoom_failure *failure);
+
+/* The failure of an answer that lacks what it must bring: no verdict on anything. Returns false. */
+bool zoom_refuse_answer(struct arena *arena, const char *field, struct zoom_failure *failure);
+
+#endif
