@@ -1,0 +1,105 @@
+#include "base/version.h"
+#include "cli/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSED = 2 };
+
+static command_run run_help, run_version;
+
+static const struct command commands[] = {
+	{"init", NULL, OPTION_YES, NEEDS_CONFIG, run_init,
+	 "make the database and a fresh key file, whichever is not there yet"},
+	{"migrate", NULL, 0, NEEDS_DATABASE_FILE, run_migrate,
+	 "bring the database to this program's schema version"},
+	{"doctor", NULL, OPTION_JSON, NEEDS_NOTHING, run_doctor,
+	 "check configuration, files, database, keys, Zoom and the clock"},
+	{"backup", "FILE", 0, NEEDS_DATABASE_FILE, run_backup,
+	 "copy the database, consistently while it is in use; the key file is not in it"},
+	{"project create", "NAME", OPTION_JSON, NEEDS_DATABASE, run_project_create,
+	 "make a project and its first API key, which is shown this once"},
+	{"project list", NULL, OPTION_JSON, NEEDS_DATABASE, run_project_list, "list the projects"},
+	{"project delete", "PROJECT_ID", OPTION_YES, NEEDS_DATABASE, run_project_delete,
+	 "delete a project; --yes if apps, connections or bots go with it"},
+	{"api-key create", "PROJECT_ID", OPTION_NAME | OPTION_JSON, NEEDS_DATABASE,
+	 run_api_key_create, "make another API key, which is shown this once"},
+	{"api-key list", "PROJECT_ID", OPTION_JSON, NEEDS_DATABASE, run_api_key_list,
+	 "list a project's API keys by how they start"},
+	{"api-key revoke", "KEY_ID", 0, NEEDS_DATABASE, run_api_key_revoke,
+	 "refuse an API key from now on"},
+	{"keys rotate", NULL, 0, NEEDS_DATABASE, run_keys_rotate,
+	 "make a new encryption key and seal every secret with it, while everything serves"},
+	{"help", NULL, 0, NEEDS_NOTHING, run_help, "show this"},
+	{"--help", NULL, 0, NEEDS_NOTHING, run_help, NULL},
+	{"--version", NULL, 0, NEEDS_NOTHING, run_version, "show the version"},
+};
+
+static bool run_help(struct call *call, struct error *err)
+{
+	(void)err;
+	puts("usage: hallpass COMMAND\n");
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (commands[i].purpose != NULL)
+			printf("  %s\n        %s\n", command_usage(&commands[i], call->arena),
+			       commands[i].purpose);
+	puts("\nThe configuration is the file that HALLPASS_CONFIG names, else"
+	     " /etc/hallpass/hallpass.conf.\n"
+	     "Exit status: 0 done, 1 failed, 2 wrong usage.");
+	return true;
+}
+
+static bool run_version(struct call *call, struct error *err)
+{
+	(void)call;
+	(void)err;
+	printf("hallpass %s\n", hallpass_version);
+	return true;
+}
+
+static bool run(struct call *call, struct error *err)
+{
+	if (call->asks_for_usage) {
+		printf("usage: hallpass %s\n%s\n", command_usage(call->command, call->arena),
+		       call->command->purpose);
+		return true;
+	}
+	return command_open(call, err) && call->command->run(call, err);
+}
+
+/* An answer that nobody could read was not given: of an API key it was the only copy. */
+static bool flush_output(struct error *err)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	return error_set(err, ERROR_STORAGE, "cannot write to standard output: %s",
+			 strerror(errno));
+}
+
+/* One line, whatever the words of the call were. */
+static int refuse(struct error *err)
+{
+	for (char *c = err->message; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == '\x7f')
+			*c = '?';
+	process_refuse("hallpass", err);
+	return command_is_misuse(err) ? EXIT_MISUSED : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	struct call call = {.environment = environ, .arena = &arena};
+	struct error err = {0};
+	bool is_done, is_told;
+
+	umask(077); /* whatever is made here holds secrets */
+	is_done = command_parse(&call, commands, COUNT_OF(commands), argv + (argc > 0), &err) &&
+		  run(&call, &err);
+	command_close(&call);
+	is_told = flush_output(is_done ? &err : &(struct error){0});
+	return is_done && is_told ? EXIT_DONE : refuse(&err);
+}
