@@ -1,0 +1,97 @@
+"""The demo: see scripts/demo."""
+
+import argparse
+import os
+import signal
+import sys
+
+if not __package__:
+    # Run as a folder, Python puts this folder itself on the path; the package is one level up.
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from demo.screen import Screen  # noqa: E402
+from demo.stage import DemoFailed, Stage  # noqa: E402
+from demo.story import HALLPASS, Story  # noqa: E402
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """Ctrl-C, or another signal to end."""
+
+
+def stop(number, _):
+    raise Stopped(number)
+
+
+def handle_stop_signals(handler):
+    for number in STOP_SIGNALS:
+        signal.signal(number, handler)
+
+
+def show_around(screen, stage):
+    screen.say("Look around: the logs; the client secret of step 2 as the database has it, sealed; and "
+               "what the doctor says.")
+    screen.command(f"tail -n 2 {stage.folder}/logs/*.log\n"
+                   f"sqlite3 -line {stage.folder}/hallpass.db \\\n"
+                   "  'SELECT public_id, client_id, hex(client_secret) FROM zoom_oauth_apps'\n"
+                   f"{HALLPASS} doctor")
+
+
+def tell_of_real_zoom(screen):
+    screen.say("""For the real Zoom, leave zoom_oauth_url and zoom_api_url out of the configuration (their
+        defaults are Zoom's), register your own app's client id, client secret and webhook secret token
+        as in step 2, set public_url to the https address at which Zoom can reach this server, and
+        give Zoom the app's webhook_url. docs/zoom-app.md goes through it.""")
+    screen.gap()
+
+
+def show(screen, stage, stays):
+    stage.open()
+    Story(screen, stage).tell()
+    if stays:
+        show_around(screen, stage)
+    else:
+        screen.say("Now it is all taken down; scripts/demo --stay leaves it up, to look around.")
+        screen.gap()
+    tell_of_real_zoom(screen)
+    if stays:
+        screen.say(f"Up at {stage.url} until Ctrl-C.", "bold")
+        try:
+            signal.pause()
+        except Stopped:
+            screen.gap()
+
+
+def complain(screen, stage, error):
+    where = f"step {screen.chapter_count} ({screen.chapter_title})" if screen.chapter_count else "the start"
+    print(f"\ndemo: {where}: {error}", file=sys.stderr)
+    if stage.has_logs():
+        print(f"demo: the logs are kept in {stage.folder}/logs", file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Shows Hallpass at work.")
+    parser.add_argument("--stay", action="store_true", help="stay up at the end until Ctrl-C")
+    arguments = parser.parse_args()
+    screen = Screen()
+    handle_stop_signals(stop)
+    stage = Stage()
+    status = 1
+    try:
+        show(screen, stage, arguments.stay or screen.is_terminal)
+        status = 0
+    except Stopped as stopped:
+        status = 128 + stopped.args[0]
+    except DemoFailed as error:
+        complain(screen, stage, error)
+    except Exception as error:
+        complain(screen, stage, repr(error))
+        raise
+    finally:
+        handle_stop_signals(signal.SIG_IGN)
+        stage.close(keeps_folder=status == 1 and stage.has_logs())
+    sys.exit(status)
+
+
+main()
