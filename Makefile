@@ -54,9 +54,14 @@ test:
 check:
 	$(SUBMAKE) run-units BUILD=$(BUILD)/asan CFLAGS='$(SANITIZED)'
 
+# The refresh protocol and its mutilations, exhaustively: tests/model/README.md.
+model:
+	@scripts/deps
+	@tests/model/run
+
 lint:
 	clang-format --dry-run -Werror $(shell find src cgi-bin tests -name '*.[ch]')
-	shellcheck scripts/* .ci/run tests/house/units
+	shellcheck scripts/* .ci/run tests/house/units tests/model/run
 	tests/house/floors
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 -Isrc src cgi-bin
 	$(SUBMAKE) all units BUILD=$(BUILD)/lint-gcc CC=gcc CFLAGS='-O2 -Werror'
@@ -113,7 +118,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: all units run-units demo test check lint format install clean FORCE
+.PHONY: all units run-units demo test check model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

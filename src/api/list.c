@@ -75,7 +75,7 @@ bool list_open(struct list *list, const struct context *context, const struct re
 		list->query = NULL;
 		return false;
 	}
-	list->input = input_of_json(context->arena, list->query);
+	list->input = input_of_query(context->arena, list->query);
 	list->page.size = (int)input_int(&list->input, "page_size", 1, LIST_PAGE_SIZE_MAX,
 					 LIST_PAGE_SIZE_DEFAULT);
 	read_cursor(list);

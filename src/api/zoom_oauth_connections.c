@@ -5,6 +5,7 @@
 #include "api/list.h"
 #include "api/time_json.h"
 #include "base/doorbell.h"
+#include "base/failpoint.h"
 #include "broker/access_token.h"
 #include "http/input.h"
 #include "http/message.h"
@@ -187,7 +188,7 @@ static bool read_revoke(struct context *context, const struct request *request, 
 
 	if (!query_to_json(context->arena, request->query, &query, err))
 		return false;
-	input = input_of_json(context->arena, query);
+	input = input_of_query(context->arena, query);
 	*revoke = input_bool(&input, "revoke", true);
 	return input_end(&input, err);
 }
@@ -205,6 +206,7 @@ bool delete_connection(struct context *context, const struct request *request,
 		return false;
 	if (revoke)
 		revoke_at_zoom(&broker, &connection);
+	failpoint("deletion.revoked");
 	if (!transaction_begin(&transaction, context->db, err) ||
 	    !connection_remove(context->db, connection.id, err) ||
 	    !transaction_commit(&transaction, err))

@@ -3,6 +3,7 @@
 #include "api/zoom_event_effects.h"
 #include "base/crypto.h"
 #include "base/doorbell.h"
+#include "base/failpoint.h"
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/event.h"
@@ -291,6 +292,7 @@ static bool store(struct delivery *delivery, struct response *response, struct e
 	unsigned char body_sha256[SHA256_BYTES];
 
 	sha256(delivery->request->body, delivery->request->body_size, body_sha256);
+	failpoint("event.received");
 	if (!transaction_begin(&transaction, delivery->context->db, err))
 		return false;
 	for (int i = 0; i < delivery->proved_count; i++) {
@@ -302,8 +304,10 @@ static bool store(struct delivery *delivery, struct response *response, struct e
 		is_news |= is_new;
 		wakes_worker |= effect.wakes_worker;
 	}
+	failpoint("event.storing");
 	if (!commit(&transaction, delivery, wakes_worker, err))
 		return false;
+	failpoint("event.stored");
 	respond_json(response, delivery->context->arena, 200,
 		     json_pack("{s:s}", "status", is_news ? "ok" : "already_handled"));
 	return true;

@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include "base/failpoint.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -17,7 +19,7 @@ instant clock_now(const struct clock *clock)
 	if (clock->frozen_at != 0)
 		return clock->frozen_at;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (instant)now.tv_sec * SECOND + now.tv_nsec / 1000;
+	return (instant)now.tv_sec * SECOND + now.tv_nsec / 1000 + failpoint_clock_error();
 }
 
 int64_t clock_monotonic_ms(void)

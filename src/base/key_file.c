@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/encode.h"
+#include "base/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,6 +201,7 @@ static bool replace(const char *path, const struct key *keys, size_t count, stru
 		return fail(draft, err);
 	if (!write_keys(file, draft, keys, count, err))
 		return false;
+	failpoint("keys.written");
 	if (rename(draft, path) != 0)
 		return fail(path, err);
 	return sync_folder(path, err);

@@ -86,22 +86,38 @@ static bool has_time_to_refresh(const struct attempt *attempt)
 	       attempt->broker->zoom.timeout_ms / 2;
 }
 
-/* By the one thread of this process that deals with the connection now. */
-static bool get_as_leader(const struct attempt *attempt)
+/* What another process has under way may still come in time, also where a refresh of ours would not. */
+static bool has_time_to_wait(const struct attempt *attempt, const struct credentials *credentials)
+{
+	return credentials->refresh_holder != 0 &&
+	       credentials->refresh_lease_until > clock_now(attempt->broker->clock) &&
+	       clock_monotonic_ms() < attempt->broker->deadline_ms;
+}
+
+/*
+ * By the one thread of this process that deals with the connection now. *out_of_time: it failed
+ * because its own deadline is too near, which says nothing to those who wait for it.
+ */
+static bool get_as_leader(const struct attempt *attempt, bool *out_of_time)
 {
 	int look_again_ms = LOOK_AGAIN_MS;
 	struct credentials credentials;
+	enum refresh_outcome outcome;
 
+	*out_of_time = false;
 	for (;;) {
 		if (!read_credentials(attempt, &credentials))
 			return false;
 		if (serves(attempt, &credentials))
 			return open_access_token(attempt, &credentials);
-		if (!has_time_to_refresh(attempt))
-			return fail_at_zoom(attempt, ZOOM_FAILURE_TIMEOUT,
-					    "another refresh of the credentials took too long");
-		switch (refresh_try(attempt->broker, attempt->connection, &credentials,
-				    attempt->failure, attempt->err)) {
+		if (has_time_to_refresh(attempt))
+			outcome = refresh_try(attempt->broker, attempt->connection, &credentials,
+					      attempt->failure, attempt->err);
+		else if (has_time_to_wait(attempt, &credentials))
+			outcome = REFRESH_LEASED;
+		else
+			break;
+		switch (outcome) {
 		case REFRESH_STORED:
 		case REFRESH_SUPERSEDED:
 			break;
@@ -114,6 +130,9 @@ static bool get_as_leader(const struct attempt *attempt)
 			break;
 		}
 	}
+	*out_of_time = true;
+	return fail_at_zoom(attempt, ZOOM_FAILURE_TIMEOUT,
+			    "there is no time left to refresh the credentials");
 }
 
 /* What the leader tells those who waited: how it failed; its success they read in the database. */
@@ -172,7 +191,7 @@ static bool get(const struct attempt *attempt)
 
 	*attempt->failure = (struct zoom_failure){0};
 	for (;;) {
-		bool worked;
+		bool worked, out_of_time;
 
 		if (!read_credentials(attempt, &credentials))
 			return false;
@@ -188,8 +207,8 @@ static bool get(const struct attempt *attempt)
 				return fail_as_leader_did(attempt, &note);
 			break;
 		case FLIGHT_LEADER:
-			worked = get_as_leader(attempt);
-			note = note_of(attempt, worked);
+			worked = get_as_leader(attempt, &out_of_time);
+			note = note_of(attempt, worked || out_of_time);
 			flight_land(broker->flights, key, &note, sizeof(note));
 			return worked;
 		}

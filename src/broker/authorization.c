@@ -1,5 +1,6 @@
 #include "broker/authorization.h"
 
+#include "base/failpoint.h"
 #include "broker/health.h"
 #include "broker/refresh.h"
 #include "broker/scopes.h"
@@ -211,6 +212,7 @@ static bool exchange(struct broker *broker, const struct authorization_request *
 				      request->redirect_uri, request->code_verifier, &tokens,
 				      &failure))
 		return fail_exchange(broker, request->app, &failure, err);
+	failpoint("authorization.exchanged");
 	return store_tokens(broker, row, request->app->project_id, &tokens, err);
 }
 
@@ -481,8 +483,10 @@ static bool settle(struct broker *broker, const struct identified *identified,
 	    !connection_find_by_id(broker->db, broker->arena, connection_id, &found, connection,
 				   err))
 		return false;
+	failpoint("authorization.settling");
 	if (!transaction_commit(&transaction, err))
 		return false;
+	failpoint("authorization.settled");
 	*is_final = true;
 	if (refused.kind == ERROR_NONE)
 		return true;
@@ -496,8 +500,11 @@ static bool identify_and_settle(struct broker *broker, const struct authorizatio
 {
 	struct identified identified = {.request = request};
 
-	return identify(broker, row, &identified, is_final, err) &&
-	       settle(broker, &identified, connection, is_final, err);
+	failpoint("authorization.tokens_stored");
+	if (!identify(broker, row, &identified, is_final, err))
+		return false;
+	failpoint("authorization.identified");
+	return settle(broker, &identified, connection, is_final, err);
 }
 
 bool authorization_run(struct broker *broker, const struct authorization_request *request,
@@ -517,6 +524,7 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 		return false;
 	if (!is_ours)
 		return true;
+	failpoint("authorization.claimed");
 	if ((row.exchanged_at != 0 || exchange(broker, request, &row, err)) &&
 	    identify_and_settle(broker, request, &row, &outcome->connection, is_final, err))
 		return true;

@@ -1,6 +1,7 @@
 #include "broker/refresh.h"
 
 #include "base/crypto.h"
+#include "base/failpoint.h"
 #include "broker/health.h"
 #include "store/app.h"
 #include "store/refresh_attempt.h"
@@ -98,7 +99,9 @@ static bool claim(const struct refresh *refresh, int64_t dead_holder, bool *clai
 	    !credentials_claim_refresh(broker->db, id, refresh->generation, refresh->holder,
 				       dead_holder, now, until, claimed, refresh->err))
 		return false;
-	if (*claimed && !refresh_attempt_add(broker->db, id, refresh->holder, now, refresh->err))
+	/* An attempt of ours is still there only where its end could not be recorded: it is lost. */
+	if (*claimed && (!refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err) ||
+			 !refresh_attempt_add(broker->db, id, refresh->holder, now, refresh->err)))
 		return false;
 	return transaction_commit(&transaction, refresh->err);
 }
@@ -138,6 +141,7 @@ static bool store_answer_once(const struct refresh *refresh, const struct zoom_t
 	if (*stored ? !forget_trouble(refresh, issued_at)
 		    : !refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err))
 		return false;
+	failpoint("refresh.storing");
 	return transaction_commit(&transaction, refresh->err);
 }
 
@@ -240,14 +244,15 @@ static bool record_in_transaction(const struct refresh *refresh, instant now)
 {
 	const struct broker *broker = refresh->broker;
 	const int64_t id = refresh->connection->id;
+	/* Asked before the refusal is recorded, which may turn its class into a passing one. */
+	const bool is_lost = may_have_rotated(refresh->failure);
 
 	if (refresh->failure->class == ZOOM_FAILURE_GRANT && !record_refusal(refresh, now))
 		return false;
 	if (refresh->failure->class == ZOOM_FAILURE_CLIENT &&
 	    !health_app_refused(broker->db, refresh->connection->app_id, now, refresh->err))
 		return false;
-	return may_have_rotated(refresh->failure)
-		       ? refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err)
+	return is_lost ? refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err)
 		       : refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err);
 }
 
@@ -277,6 +282,7 @@ static bool record_failure(const struct refresh *refresh, bool *superseded)
 	if (*superseded ? !refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err)
 			: !record_in_transaction(refresh, clock_now(broker->clock)))
 		return false;
+	failpoint("refresh.recording");
 	return credentials_release_refresh(broker->db, id, refresh->holder, refresh->err) &&
 	       transaction_commit(&transaction, refresh->err);
 }
@@ -287,14 +293,20 @@ static enum refresh_outcome send(const struct refresh *refresh)
 	struct zoom_token_set tokens;
 	bool stored, superseded;
 
+	failpoint("refresh.claimed");
 	if (zoom_oauth_refresh(&broker->zoom, broker->arena, &refresh->client,
 			       refresh->refresh_token, &tokens, refresh->failure)) {
+		failpoint("refresh.answered");
 		if (!store_answer(refresh, &tokens, &stored))
 			return REFRESH_FAILED;
+		failpoint("refresh.stored");
 		return stored ? REFRESH_STORED : REFRESH_SUPERSEDED;
 	}
-	if (record_failure(refresh, &superseded))
+	failpoint("refresh.refused");
+	if (record_failure(refresh, &superseded)) {
+		failpoint("refresh.recorded");
 		return superseded ? REFRESH_SUPERSEDED : REFRESH_FAILED;
+	}
 	/* It could not be recorded: the lease runs out by itself, and Zoom will say the same again. */
 	*refresh->failure = (struct zoom_failure){0};
 	return REFRESH_FAILED;

@@ -6,6 +6,7 @@
  * after it nothing needs the old key. Killed at any point it leaves a key file that opens everything,
  * and the next run goes on.
  */
+#include "base/failpoint.h"
 #include "base/key_file.h"
 #include "cli/command.h"
 #include "store/sealed_value.h"
@@ -59,6 +60,7 @@ static bool rotate_batch(struct rotation *rotation, size_t column, const char **
 	*after = count < SEALED_VALUES_MAX
 			 ? ""
 			 : arena_strdup(rotation->call->arena, values[count - 1].place.row);
+	failpoint("keys.sealing");
 	return transaction_commit(&transaction, err);
 }
 
@@ -70,6 +72,7 @@ static bool rotate_all(struct rotation *rotation, struct error *err)
 		do {
 			if (!rotate_batch(rotation, column, &after, err))
 				return false;
+			failpoint("keys.sealed");
 		} while (*after != '\0');
 	}
 	return true;
@@ -93,6 +96,7 @@ static bool start(const struct call *call, struct error *err)
 	}
 	if (!key_file_add(path, err))
 		return false;
+	failpoint("keys.added");
 	printf("%s: a new key was put before the old one\n", path);
 	return true;
 }
@@ -104,6 +108,7 @@ bool run_keys_rotate(struct call *call, struct error *err)
 	if (!start(call, err) || !rotate_all(&rotation, err) ||
 	    !key_file_keep_newest(call->process.config.encryption_key_file, err))
 		return false;
+	failpoint("keys.dropped");
 	printf("%lld values were sealed anew; the old key was dropped\n",
 	       (long long)rotation.sealed_anew);
 	if (rotation.unreadable > 0)

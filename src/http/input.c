@@ -16,6 +16,11 @@ struct input input_of_json(struct arena *arena, json_t *object)
 	return (struct input){.arena = arena, .object = object};
 }
 
+struct input input_of_query(struct arena *arena, json_t *object)
+{
+	return (struct input){.arena = arena, .object = object, .is_query = true};
+}
+
 static bool add_pair(struct arena *arena, json_t *object, const char *pair, size_t length,
 		     struct error *err)
 {
@@ -141,10 +146,9 @@ bool input_bool(struct input *input, const char *name, bool value_default)
 		return value_default;
 	if (json_is_boolean(value))
 		return json_is_true(value);
-	/* A query has only strings. */
-	if (json_is_string(value) && strcmp(json_string_value(value), "true") == 0)
+	if (input->is_query && strcmp(json_string_value(value), "true") == 0)
 		return true;
-	if (!json_is_string(value) || strcmp(json_string_value(value), "false") != 0)
+	if (!input->is_query || strcmp(json_string_value(value), "false") != 0)
 		refuse(input, name, "must be true or false");
 	return false;
 }
@@ -159,7 +163,7 @@ int64_t input_int(struct input *input, const char *name, int64_t min, int64_t ma
 
 	if (value == NULL)
 		return value_default;
-	if (json_is_string(value)) {
+	if (input->is_query) {
 		const char *digits = json_string_value(value);
 
 		errno = 0;
@@ -231,14 +235,26 @@ static bool is_known(const struct input *input, const char *name)
 	return false;
 }
 
-bool input_end(struct input *input, struct error *err)
+/* How many there are; the first of them are refused by name. */
+static size_t refuse_unknown(struct input *input)
 {
+	size_t count = 0;
 	const char *name;
-	json_t *value, *details;
+	json_t *value;
 
 	json_object_foreach (input->object, name, value)
-		if (!is_known(input, name))
+		if (!is_known(input, name) && ++count <= INPUT_UNKNOWN_MAX)
 			refuse(input, name, "is not a known field");
+	return count;
+}
+
+bool input_end(struct input *input, struct error *err)
+{
+	const size_t unknown = refuse_unknown(input);
+	const char *name;
+	json_t *value, *details;
+	size_t more;
+
 	if (input->wrong == NULL)
 		return true;
 	json_object_foreach (input->wrong, name, value) {
@@ -246,11 +262,13 @@ bool input_end(struct input *input, struct error *err)
 		error_set(err, ERROR_INVALID, "%.100s %s", name, json_string_value(value));
 		break;
 	}
-	if (json_object_size(input->wrong) > 1) {
+	more = json_object_size(input->wrong) - 1;
+	if (unknown > INPUT_UNKNOWN_MAX)
+		more += unknown - INPUT_UNKNOWN_MAX;
+	if (more > 0) {
 		const size_t used = strlen(err->message);
 
-		snprintf(err->message + used, sizeof(err->message) - used, " (and %zu more)",
-			 json_object_size(input->wrong) - 1);
+		snprintf(err->message + used, sizeof(err->message) - used, " (and %zu more)", more);
 	}
 	details = json_pack("{s:o}", "fields", input->wrong);
 	err->details = json_text(input->arena, details);

@@ -25,11 +25,15 @@
 
 enum input_need { INPUT_OPTIONAL, INPUT_REQUIRED };
 
-enum { INPUT_FIELDS_MAX = 24 };
+enum {
+	INPUT_FIELDS_MAX = 24,
+	INPUT_UNKNOWN_MAX = 24, /* unknown fields that an error names; a flood of them is only counted */
+};
 
 struct input {
 	struct arena *arena;
 	json_t *object; /* borrowed */
+	bool is_query;  /* all its values are text */
 	json_t *wrong;  /* field → sentence; NULL while all is well */
 	const char *known[INPUT_FIELDS_MAX];
 	size_t known_count;
@@ -37,8 +41,11 @@ struct input {
 
 struct input input_of_json(struct arena *arena, json_t *object);
 
+/* Over what query_to_json() gave: true, false and numbers are written out. */
+struct input input_of_query(struct arena *arena, json_t *object);
+
 /*
- * A query string as an object of strings, for the caller to decref and to read as JSON is read.
+ * A query string as an object of strings, for the caller to decref.
  * ERROR_INVALID where it is not percent-encoded UTF-8 or a name stands twice.
  */
 bool query_to_json(struct arena *arena, const char *query, json_t **object, struct error *err)
@@ -54,7 +61,7 @@ const char *input_string(struct input *input, const char *name, enum input_need 
 
 bool input_bool(struct input *input, const char *name, bool value_default);
 
-/* A whole number; in a query, digits. */
+/* A whole number. */
 int64_t input_int(struct input *input, const char *name, int64_t min, int64_t max,
 		  int64_t value_default);
 

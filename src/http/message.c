@@ -147,6 +147,15 @@ static bool is_too_deep(const char *text, size_t size)
 	return false;
 }
 
+/* jansson quotes what it found near the place, which may be a secret: that goes, unless it is a name. */
+static void drop_quotation(json_error_t *reason)
+{
+	char *quotation = strstr(reason->text, " near '");
+
+	if (quotation != NULL && json_error_code(reason) != json_error_duplicate_key)
+		*quotation = '\0';
+}
+
 bool json_read(const char *text, size_t size, json_t **value, struct error *err)
 {
 	json_error_t reason;
@@ -156,8 +165,7 @@ bool json_read(const char *text, size_t size, json_t **value, struct error *err)
 				      "the JSON is nested more than %d deep", JSON_DEPTH_MAX);
 	*value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
 	if (*value == NULL) {
-		/* jansson quotes what it found near the place, which may be a secret: that part goes. */
-		reason.text[strcspn(reason.text, "'")] = '\0';
+		drop_quotation(&reason);
 		return error_set_code(err, ERROR_INVALID, "invalid_json",
 				      "not valid JSON: line %d, column %d: %s", reason.line,
 				      reason.column, reason.text);

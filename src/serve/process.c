@@ -2,6 +2,7 @@
 
 #include "store/migrate.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -58,7 +59,14 @@ void process_close(struct process *process)
 
 int process_refuse(const char *program, const struct error *err)
 {
-	fprintf(stderr, "%s: %s\n", program, err->message);
+	char message[ERROR_MESSAGE_BYTES];
+
+	/* One line, whatever the words that it quotes. */
+	snprintf(message, sizeof(message), "%s", err->message);
+	for (char *c = message; *c != '\0'; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	fprintf(stderr, "%s: %s\n", program, message);
 	return EXIT_FAILURE;
 }
 

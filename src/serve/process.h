@@ -21,8 +21,8 @@ struct process {
 	struct log log;
 	struct keyring *keyring;
 	struct http_client *http_client;
-	struct flights *flights; /* refreshes under way, by connection */
-	struct holder *holder;   /* tells other processes that this one lives */
+	struct flights *flights;   /* refreshes under way, by connection */
+	struct holder *holder;     /* tells other processes that this one lives */
 	struct circuits *circuits; /* which hosts of Zoom's are not asked at the moment */
 	struct db_gate *gate;
 };

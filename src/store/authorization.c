@@ -219,9 +219,10 @@ bool authorization_next_due(struct db *db, instant *at, struct error *err)
 	return true;
 }
 
+/* The digest comes first, for else SQLite looks at all codes of the app for each one of the list. */
 static const char clean_up_sql[] =
-	"DELETE FROM zoom_authorizations WHERE (app_id, code_sha256) IN"
-	" (SELECT app_id, code_sha256 FROM zoom_authorizations WHERE created_at < $1"
+	"DELETE FROM zoom_authorizations WHERE (code_sha256, app_id) IN"
+	" (SELECT code_sha256, app_id FROM zoom_authorizations WHERE created_at < $1"
 	"  AND next_attempt_at IS NULL ORDER BY created_at LIMIT $2)";
 
 bool authorization_clean_up(struct db *db, instant before, int limit, int64_t *removed,

@@ -186,7 +186,7 @@ bool credentials_schedule_refresh(struct db *db, int64_t connection_id, instant 
 static const char retry_postponed_sql[] =
 	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2"
 	" WHERE refresh_attempts > 0 AND refresh_token IS NOT NULL AND connection_id IN"
-	" (SELECT id FROM zoom_oauth_connections WHERE app_id = $1 AND state = 'connected')";
+	" (SELECT id FROM zoom_oauth_connections WHERE app_id = $1 AND state <> 'disconnected')";
 
 bool credentials_retry_postponed(struct db *db, int64_t app_id, instant at, struct error *err)
 {
@@ -201,10 +201,10 @@ static const char claim_due_refresh_sql[] =
 	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2 WHERE connection_id ="
 	" (SELECT connection_id FROM zoom_oauth_credentials WHERE next_refresh_at <= $1"
 	"  ORDER BY next_refresh_at LIMIT 1)"
-	" RETURNING connection_id";
+	" RETURNING connection_id, refresh_attempts";
 
 bool credentials_claim_due_refresh(struct db *db, instant now, instant lease_until, bool *found,
-				   int64_t *connection_id, struct error *err)
+				   int64_t *connection_id, int *attempts, struct error *err)
 {
 	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_due_refresh_sql);
 
@@ -215,22 +215,24 @@ bool credentials_claim_due_refresh(struct db *db, instant now, instant lease_unt
 	if (!*found)
 		return true;
 	*connection_id = column_int(claim, 0);
+	*attempts = (int)column_int(claim, 1);
 	return statement_done(claim, err);
 }
 
 /* Only what is still to be renewed: a disconnect in between stands. */
 static const char postpone_refresh_sql[] =
-	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2"
+	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2, refresh_attempts = $3"
 	" WHERE connection_id = $1 AND next_refresh_at IS NOT NULL";
 
 bool credentials_postpone_refresh(struct db *db, int64_t connection_id, instant next_at,
-				  struct error *err)
+				  int attempts, struct error *err)
 {
 	SCOPED(statement_release)
 	struct statement *postpone = db_statement(db, postpone_refresh_sql);
 
 	bind_int(postpone, 1, connection_id);
 	bind_int(postpone, 2, next_at);
+	bind_int(postpone, 3, attempts);
 	return statement_done(postpone, err);
 }
 

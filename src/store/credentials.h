@@ -75,13 +75,17 @@ bool credentials_schedule_refresh(struct db *db, int64_t connection_id, instant 
 bool credentials_retry_postponed(struct db *db, int64_t app_id, instant at, struct error *err)
 	MUST_CHECK;
 
-/* As connection_claim_sync(): the refresh that is due longest, put off to lease_until. */
+/*
+ * As connection_claim_sync(): the refresh that is due longest, put off to lease_until, and how often
+ * it has failed in a row.
+ */
 bool credentials_claim_due_refresh(struct db *db, instant now, instant lease_until, bool *found,
-				   int64_t *connection_id, struct error *err) MUST_CHECK;
+				   int64_t *connection_id, int *attempts, struct error *err)
+	MUST_CHECK;
 
-/* It did not work for now. */
+/* It did not work for now, for the attempts-th time in a row, whether Zoom was asked or not. */
 bool credentials_postpone_refresh(struct db *db, int64_t connection_id, instant next_at,
-				  struct error *err) MUST_CHECK;
+				  int attempts, struct error *err) MUST_CHECK;
 
 /* When the next refresh is due; 0: none is. */
 bool credentials_next_refresh(struct db *db, instant *at, struct error *err) MUST_CHECK;

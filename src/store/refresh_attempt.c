@@ -1,9 +1,8 @@
 #include "store/refresh_attempt.h"
 
-/* One that the process could not record the end of, because the database was away, keeps its time. */
 static const char add_sql[] =
 	"INSERT INTO zoom_oauth_refresh_attempts (connection_id, holder, started_at)"
-	" VALUES ($1, $2, $3) ON CONFLICT (connection_id, holder) DO NOTHING";
+	" VALUES ($1, $2, $3)";
 
 bool refresh_attempt_add(struct db *db, int64_t connection_id, int64_t holder, instant now,
 			 struct error *err)

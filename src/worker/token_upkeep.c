@@ -6,7 +6,8 @@
 
 enum { RETRY_MAX_S = 6 * 3600, LEASE_MARGIN_S = 60 };
 
-static bool claim(struct context *context, bool *did, int64_t *connection_id, struct error *err)
+static bool claim(struct context *context, bool *did, int64_t *connection_id, int *attempts,
+		  struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	const instant now = context_now(context);
@@ -16,27 +17,20 @@ static bool claim(struct context *context, bool *did, int64_t *connection_id, st
 
 	return transaction_begin(&transaction, context->db, err) &&
 	       credentials_claim_due_refresh(context->db, now, lease_until, did, connection_id,
-					     err) &&
+					     attempts, err) &&
 	       transaction_commit(&transaction, err);
 }
 
-/* Where even this fails, the claim runs out and it is due again. */
-static void postpone(struct context *context, int64_t connection_id,
+/* After so many attempts in a row. Where even this fails, the claim runs out and it is due again. */
+static void postpone(struct context *context, int64_t connection_id, int attempts,
 		     const struct zoom_failure *failure)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
-	struct credentials credentials;
+	const instant next_at = job_retry_at(context, attempts, RETRY_MAX_S, failure);
 	struct error ignored;
-	bool found;
 
 	if (transaction_begin(&transaction, context->db, &ignored) &&
-	    credentials_find(context->db, context->arena, connection_id, &found, &credentials,
-			     &ignored) &&
-	    found &&
-	    credentials_postpone_refresh(context->db, connection_id,
-					 job_retry_at(context, credentials.refresh_attempts + 1,
-						      RETRY_MAX_S, failure),
-					 &ignored) &&
+	    credentials_postpone_refresh(context->db, connection_id, next_at, attempts, &ignored) &&
 	    transaction_commit(&transaction, &ignored))
 		return;
 }
@@ -48,9 +42,10 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	struct access_token token;
 	struct broker broker;
 	int64_t id;
+	int attempts;
 	bool found;
 
-	if (!claim(context, did, &id, err))
+	if (!claim(context, did, &id, &attempts, err))
 		return false;
 	if (!*did)
 		return true;
@@ -62,7 +57,7 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
 	if (access_token_renew(&broker, &connection, &token, &failure, err))
 		return true;
-	postpone(context, id, &failure);
+	postpone(context, id, attempts + 1, &failure);
 	return job_fail(context, &failure, err);
 }
 

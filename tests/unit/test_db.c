@@ -272,6 +272,25 @@ static void *write_notes(void *argument)
 	return NULL;
 }
 
+/* On two files SQLite itself would keep nobody waiting. */
+static void the_gate_is_held_by_one_writer_of_the_process_at_a_time(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_notes();
+	SCOPED(db_close) struct db *elsewhere = NULL;
+	struct transaction transaction = {0};
+	char path[TEST_PATH_BYTES];
+	struct error err = {0};
+
+	(void)state;
+	test_database_path(&database, "elsewhere.db", path);
+	must(db_create(&elsewhere, path, database.gate, &err), &err);
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	assert_waited(begin_refused_after_ms(elsewhere));
+	transaction_end(&transaction);
+	must(transaction_begin(&transaction, elsewhere, &err), &err);
+	transaction_end(&transaction);
+}
+
 static void the_gate_lets_many_threads_write_one_after_the_other(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = open_notes();
@@ -335,7 +354,7 @@ static void a_statement_left_in_the_middle_begins_anew(void **state)
 	must(db_script(database.db, "DROP TABLE remarks", &err), &err);
 }
 
-static void wrong_sql_and_wrong_values_are_reported_and_do_no_lasting_harm(void **state)
+static void wrong_sql_is_reported_and_does_no_lasting_harm(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = open_notes();
 	static const char wrong_sql[] = "SELECT missing FROM nowhere WHERE id = $1";
@@ -352,14 +371,26 @@ static void wrong_sql_and_wrong_values_are_reported_and_do_no_lasting_harm(void 
 		assert_int_equal(err.kind, ERROR_INTERNAL);
 		assert_non_null(strstr(err.message, "nowhere"));
 	}
-	{
-		SCOPED(statement_release)
-		struct statement *add = db_statement(database.db, add_sql);
-
-		bind_text(add, 3, "one too many");
-		assert_false(statement_done(add, &err));
-	}
 	must(add_note(database.db, "after all", &err), &err);
+}
+
+static void a_parameter_goes_by_its_number_wherever_it_stands(void **state)
+{
+	static const char swapped_sql[] =
+		"SELECT $2 = 'two' AND $12 = 12 AND $1 = 'one' AND $2 <> $1";
+	SCOPED(test_database_release) struct test_database database = open_notes();
+	SCOPED(statement_release) struct statement *swapped = NULL;
+	struct error err = {0};
+	bool has_row = false;
+
+	(void)state;
+	swapped = db_statement(database.db, swapped_sql);
+	bind_text(swapped, 1, "one");
+	bind_text(swapped, 2, "two");
+	bind_int(swapped, 12, 12);
+	must(statement_row(swapped, &has_row, &err), &err);
+	assert_true(has_row);
+	assert_int_equal(column_int(swapped, 0), 1);
 }
 
 static void null_text_and_sealed_values_come_back_as_they_went_in(void **state)
@@ -596,10 +627,12 @@ int main(void)
 		cmocka_unit_test(a_snapshot_does_not_see_what_is_committed_after_it_began),
 		cmocka_unit_test(a_second_writer_is_busy_after_its_time_and_can_write_afterwards),
 		cmocka_unit_test(waiting_for_threads_and_for_processes_together_takes_no_longer),
+		cmocka_unit_test(the_gate_is_held_by_one_writer_of_the_process_at_a_time),
 		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
 		cmocka_unit_test(a_statement_is_the_same_one_each_time_and_forgets_its_values),
 		cmocka_unit_test(a_statement_left_in_the_middle_begins_anew),
-		cmocka_unit_test(wrong_sql_and_wrong_values_are_reported_and_do_no_lasting_harm),
+		cmocka_unit_test(wrong_sql_is_reported_and_does_no_lasting_harm),
+		cmocka_unit_test(a_parameter_goes_by_its_number_wherever_it_stands),
 		cmocka_unit_test(null_text_and_sealed_values_come_back_as_they_went_in),
 		cmocka_unit_test(a_reference_to_nothing_is_refused),
 		cmocka_unit_test(a_killed_process_loses_what_it_had_not_committed_and_nothing_else),

@@ -1,0 +1,111 @@
+"""One stack and one Zoom simulator per pytest process; a project of its own for every test."""
+
+import contextlib
+import functools
+
+import pytest
+
+from support.secret_register import SecretRegister
+from support.stack import Stack
+from support.zoom_user import connect_user as connect, register_app as register
+from zoom_simulator.client import ZoomSimulator
+
+
+@pytest.fixture(scope="session")
+def zoom():
+    """Tests share it: they filter what they count by the client_id of their own app."""
+    with ZoomSimulator.start() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def secrets():
+    """Every secret that is used in this session; a test adds what it makes up itself."""
+    return SecretRegister()
+
+
+def run_stack(directory, zoom, secrets, **settings):
+    stack = Stack(directory, secrets, **{
+        "HALLPASS_ZOOM_OAUTH_URL": zoom.oauth_url, "HALLPASS_ZOOM_API_URL": zoom.api_url,
+        "HALLPASS_ALLOW_PRIVATE_URLS": "true"} | settings)
+    return stack.up()
+
+
+def end_stack(stack, zoom):
+    """Secrets are looked for before it stops, for the WAL goes with the last process, and after it."""
+    try:
+        stack.secrets.add_simulators(zoom)
+        leaks = stack.leaks()
+    finally:
+        stack.down()
+    leaks += stack.leaks()
+    assert not leaks, f"secrets in clear: {sorted(set(leaks))}"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, zoom, secrets):
+    stack = run_stack(tmp_path_factory.mktemp("stack"), zoom, secrets)
+    yield stack
+    end_stack(stack, zoom)
+
+
+@pytest.fixture
+def private_stack(tmp_path_factory, zoom, secrets):
+    """`private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1500)`: a stack for this test alone, with settings of its own."""
+    with contextlib.ExitStack() as at_end:
+        def make(**settings):
+            stack = run_stack(tmp_path_factory.mktemp("private"), zoom, secrets, **settings)
+            at_end.callback(end_stack, stack, zoom)
+            return stack
+
+        yield make
+
+
+@pytest.fixture
+def project(stack):
+    return stack.create_project()
+
+
+@pytest.fixture
+def api(project):
+    return project.api
+
+
+@pytest.fixture(params=["fastcgi", "cgi"])
+def either_api(project, request):
+    """The same case twice: through nginx and FastCGI, and as plain CGI."""
+    return project.api if request.param == "fastcgi" else project.cgi_api
+
+
+@pytest.fixture
+def other_api(stack):
+    """Of another project, which must see nothing of the first."""
+    return stack.create_project("others").api
+
+
+@pytest.fixture
+def anonymous(stack):
+    """Without an API key."""
+    return stack.anonymous
+
+
+@pytest.fixture
+def cgi(project):
+    """`cgi(program, method, path, body, headers)`: a request of the test's project as plain CGI."""
+    return project.cgi
+
+
+@pytest.fixture
+def database(stack):
+    return stack.database
+
+
+@pytest.fixture
+def register_app(api, zoom):
+    return functools.partial(register, api, zoom)
+
+
+@pytest.fixture
+def connect_user(api, zoom):
+    """`connect_user(…)` of support/zoom_user.py, in the test's project."""
+    return functools.partial(connect, api, zoom)

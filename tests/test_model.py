@@ -1,0 +1,62 @@
+"""The model of the refresh holds, and every thought in it is needed: see model/README.md."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).parent / "model" / "run"
+SAFETY = "P1 P2 P4 P5 P7"
+MUTILATIONS = {
+    "STORE_WITHOUT_COMPARE": "P1",
+    "STORE_ONLY_WITH_LEASE": "P1",
+    "REAUTHORIZE_KEEPS_GENERATION": "P1",
+    "REFUSE_WITHOUT_SECOND_LOOK": "P2",
+    "REFUSE_DESPITE_OTHERS": "P2",
+    "CLAIM_WAITS_FOR_THE_LIVING": "P3",
+    "STORE_KEEPS_GENERATION": "P4",
+    "CLAIM_WITHOUT_ATTEMPT": "P5",
+    "CLAIM_FORGETS_OWN": "P5",
+    "LOST_IS_TAKEN_FOR_NOTHING": "P5",
+    "DISCONNECT_FORGETS_ATTEMPTS": "P5",
+    "CLAIM_WITHOUT_LEASE": "P6",
+    "CLAIM_WITHOUT_COMPARE": "P6",
+    "DOUBT_IS_TAKEN_FOR_LOSS": "P7",
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """(properties, variant, result, states) of every row."""
+    result = subprocess.run([RUN], capture_output=True, text=True, timeout=240, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    head, *rows, verdict = result.stdout.splitlines()
+    column = [head.index(name) for name in ("property", "variant", "result")]
+    assert verdict.startswith("model: the protocol holds")
+    return [(row[:column[1]].strip(), row[column[1]:column[2]].strip(), *row[column[2]:].split())
+            for row in rows]
+
+
+def test_the_protocol_holds_in_every_size(table):
+    sizes = [row for row in table if row[1].islower()]
+    kept = [row for row in sizes if not row[1].startswith("limit")]
+    assert {name for row in kept for name in row[0].split()} == {f"P{n}" for n in range(1, 8)}
+    assert {row[2] for row in kept} == {"holds"}
+    assert max(int(row[3]) for row in kept if row[0] == SAFETY) > 1_000_000
+
+
+def test_each_mutilation_fails_its_property(table):
+    failed = {row[1]: row[0] for row in table if row[2] == "fails"}
+    assert {name: failed[name] for name in failed if name.isupper()} == MUTILATIONS
+    assert all(int(row[3]) > 0 for row in table)
+
+
+def test_what_the_model_cannot_promise_is_named(table):
+    assert [row[1] for row in table if row[2] == "fails" and not row[1].isupper()] == [
+        "limit: authorized twice at once"]
+
+
+def test_a_trace_ends_in_the_violated_property():
+    result = subprocess.run([RUN, "--trace", "REFUSE_DESPITE_OTHERS"], capture_output=True,
+                            text=True, timeout=120, check=True)
+    assert "assertion violated" in result.stdout

@@ -1,0 +1,44 @@
+"""The tests' own search for secrets finds what it is there to find."""
+
+import base64
+from urllib.parse import quote
+
+import pytest
+
+from support.secret_register import SecretRegister
+
+SECRET = "Zk9+quite/secret=8fJ2"
+
+
+@pytest.fixture
+def register():
+    register = SecretRegister()
+    register.add("client_secret", SECRET)
+    return register
+
+
+@pytest.mark.parametrize("form", [
+    SECRET, quote(SECRET, safe=""), base64.b64encode(SECRET.encode()).decode()])
+def test_a_secret_in_clear_is_found_among_other_bytes(register, tmp_path, form):
+    file = tmp_path / "hallpass.db-wal"
+    file.write_bytes(b"\0\xff\r\n" + b"before" + form.encode() + b"after\0")
+    assert register.find_in([tmp_path / "hallpass.db-wal"]) == [f"{file}: client_secret"]
+
+
+def test_nothing_is_found_where_no_secret_is(register, tmp_path):
+    (tmp_path / "log").write_bytes(SECRET[:-1].encode())
+    assert register.find_in([tmp_path / "log"]) == []
+
+
+def test_a_token_that_was_handed_out_may_be_in_an_answer_only(register, tmp_path):
+    register.add("local_recording token", "r4nd0mtok3n", in_answers=True)
+    (tmp_path / "file").write_text("{\"app_privilege_token\": \"r4nd0mtok3n\"}")
+    assert register.find_in([tmp_path / "file"], answers=True) == []
+    assert len(register.find_in([tmp_path / "file"])) == 1
+
+
+def test_secrets_of_requests_are_taken_up(tmp_path):
+    register = SecretRegister()
+    register.add_fields({"client_secret": "abcdefgh", "authorization_code": ["not text"], "name": "known name"})
+    (tmp_path / "file").write_text("known name, abcdefgh")
+    assert register.find_in([tmp_path / "file"]) == [f"{tmp_path / 'file'}: client_secret"]
