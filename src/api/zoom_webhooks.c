@@ -21,6 +21,7 @@ struct delivery {
 	bool is_fresh;
 	instant now;
 	struct zoom_event event;
+	struct error unreadable; /* why the body is no event; kind NONE where it is one */
 	const struct app *apps;
 	int app_count;
 	bool is_named; /* the address or a client id says which apps; else they are guesses */
@@ -46,11 +47,16 @@ static struct delivery delivery_of(struct context *context, const struct request
 	return delivery;
 }
 
-/* The event's strings stand in *body. */
-static bool read_event(struct delivery *delivery, json_t **body, struct error *err)
+/*
+ * The event's strings stand in *body. What cannot be read is kept until the signature is checked: to
+ * a stranger the answer is that it is not Zoom's, whatever else is wrong with it.
+ */
+static void read_event(struct delivery *delivery, json_t **body)
 {
-	return json_read(delivery->request->body, delivery->request->body_size, body, err) &&
-	       zoom_event_read(*body, &delivery->event, err);
+	if (!json_read(delivery->request->body, delivery->request->body_size, body,
+		       &delivery->unreadable) ||
+	    !zoom_event_read(*body, &delivery->event, &delivery->unreadable))
+		delivery->event = (struct zoom_event){.name = ""};
 }
 
 static bool is_provable(const struct delivery *delivery)
@@ -317,6 +323,10 @@ static bool act(struct delivery *delivery, struct response *response, struct err
 {
 	if (delivery->proved_count == 0)
 		return refuse(delivery, err);
+	if (delivery->unreadable.kind != ERROR_NONE) {
+		*err = delivery->unreadable;
+		return false;
+	}
 	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION)
 		return answer_url_validation(delivery, response, err);
 	return store(delivery, response, err);
@@ -328,8 +338,8 @@ bool post_zoom_event(struct context *context, const struct request *request,
 	SCOPED(json_release) json_t *body = NULL;
 	struct delivery delivery = delivery_of(context, request);
 
-	if (!context_open_db(context, err) || !read_event(&delivery, &body, err) ||
-	    !find_likely_apps(&delivery, err))
+	read_event(&delivery, &body);
+	if (!context_open_db(context, err) || !find_likely_apps(&delivery, err))
 		return false;
 	prove(&delivery, delivery.apps, delivery.app_count);
 	return prove_for_unlikely_apps(&delivery, err) && act(&delivery, response, err);
@@ -341,8 +351,8 @@ bool post_zoom_app_event(struct context *context, const struct request *request,
 	SCOPED(json_release) json_t *body = NULL;
 	struct delivery delivery = delivery_of(context, request);
 
-	if (!context_open_db(context, err) || !find_app_of_address(&delivery, err) ||
-	    !read_event(&delivery, &body, err))
+	read_event(&delivery, &body);
+	if (!context_open_db(context, err) || !find_app_of_address(&delivery, err))
 		return false;
 	prove(&delivery, delivery.apps, delivery.app_count);
 	return act(&delivery, response, err);

@@ -75,6 +75,7 @@ static bool rotate_all(struct rotation *rotation, struct error *err)
 			failpoint("keys.sealed");
 		} while (*after != '\0');
 	}
+	failpoint("keys.all_sealed");
 	return true;
 }
 

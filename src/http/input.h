@@ -27,7 +27,8 @@ enum input_need { INPUT_OPTIONAL, INPUT_REQUIRED };
 
 enum {
 	INPUT_FIELDS_MAX = 24,
-	INPUT_UNKNOWN_MAX = 24, /* unknown fields that an error names; a flood of them is only counted */
+	INPUT_UNKNOWN_MAX =
+		24, /* unknown fields that an error names; a flood of them is only counted */
 };
 
 struct input {

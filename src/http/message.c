@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -52,6 +53,21 @@ const char *request_path_parameter(const struct request *request, const char *na
 	return NULL;
 }
 
+/* A path that the server has decoded (RFC 3875 4.1.5), so that nothing in it is taken for more than text. */
+static const char *encode_path(struct arena *arena, const char *path)
+{
+	char *encoded = arena_alloc(arena, strlen(path) * 3 + 1);
+	char *out = encoded;
+
+	for (; *path != '\0'; path++) {
+		if (*path == '%' || *path == '?')
+			out += snprintf(out, 4, "%%%02X", (unsigned)*path);
+		else
+			*out++ = *path;
+	}
+	return encoded;
+}
+
 /* Where nobody passes REQUEST_URI on (a shell, a bare CGI server), the path is in these two. */
 static const char *target_of(const struct request *request, struct arena *arena)
 {
@@ -66,8 +82,9 @@ static const char *target_of(const struct request *request, struct arena *arena)
 	/* A program that is called by its own name tells its route by PATH_INFO alone. */
 	if (info != NULL && (strncmp(info, "/api/", 5) == 0 || script == NULL))
 		script = "";
-	return arena_printf(arena, "%s%s?%s", script != NULL ? script : "",
-			    info != NULL ? info : "", query != NULL ? query : "");
+	return arena_printf(arena, "%s%s?%s", encode_path(arena, script != NULL ? script : ""),
+			    encode_path(arena, info != NULL ? info : ""),
+			    query != NULL ? query : "");
 }
 
 static bool read_size(const struct request *request, size_t *body_size, struct error *err)

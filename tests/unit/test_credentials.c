@@ -162,7 +162,8 @@ static void a_lease_that_ran_out_or_whose_holder_is_dead_falls_to_the_next(void 
 	assert_true(claim(database.db, HOLDER));
 	assert_false(claim_at(database.db, OTHER, NOBODY, now + MINUTE - 1));
 	assert_true(claim_at(database.db, OTHER, NOBODY, now + MINUTE));
-	assert_false(claim_at(database.db, HOLDER, HOLDER, now + MINUTE)); /* it is the other's now */
+	assert_false(
+		claim_at(database.db, HOLDER, HOLDER, now + MINUTE)); /* it is the other's now */
 	assert_true(claim_at(database.db, HOLDER, OTHER, now + MINUTE));
 }
 
@@ -344,7 +345,8 @@ static void the_worker_gets_each_due_refresh_once(void **state)
 	(void)state;
 	must(credentials_next_refresh(db, &at, &err), &err);
 	assert_int_equal(at, later);
-	must(credentials_claim_due_refresh(db, later - 1, later + MINUTE, &found, &id, &attempts, &err),
+	must(credentials_claim_due_refresh(db, later - 1, later + MINUTE, &found, &id, &attempts,
+					   &err),
 	     &err);
 	assert_false(found);
 	must(credentials_schedule_refresh(db, TEST_BOB, now, &err), &err);
@@ -402,7 +404,8 @@ int main(void)
 		cmocka_unit_test(erased_tokens_are_gone_for_a_refresh_under_way_too),
 		cmocka_unit_test(parked_credentials_keep_the_refresh_token_and_are_not_renewed),
 		cmocka_unit_test(the_worker_gets_each_due_refresh_once),
-		cmocka_unit_test(only_what_was_postponed_of_connected_users_of_the_app_is_tried_again),
+		cmocka_unit_test(
+			only_what_was_postponed_of_connected_users_of_the_app_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

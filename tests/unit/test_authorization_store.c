@@ -1,0 +1,297 @@
+#include "base/clock.h"
+#include "store/authorization.h"
+#include "support/test_database.h"
+#include "support/test_rows.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const instant now = 1000 * DAY;
+
+static void must(bool is_done, const struct error *err)
+{
+	if (!is_done)
+		fail_msg("%s: %s", err->code, err->message);
+}
+
+static struct test_database open_database(void)
+{
+	struct test_database database = test_database_open();
+
+	test_rows_add(database.db);
+	return database;
+}
+
+/* The code whose digest is that letter all over. */
+static struct authorization code_of(char letter)
+{
+	static const char *const public_ids[] = {"zauth_a", "zauth_b", "zauth_c"};
+	struct authorization authorization = {.app_id = TEST_APP,
+					      .public_id = public_ids[letter - 'a'],
+					      .request = "{}"};
+
+	memset(authorization.code_sha256, letter, SHA256_BYTES);
+	return authorization;
+}
+
+static bool claim_at(struct db *db, char letter, const char *holder, instant at)
+{
+	const struct authorization code = code_of(letter);
+	struct error err = {0};
+	bool claimed = false;
+
+	must(authorization_claim(db, &code, holder, at, at + MINUTE, &claimed, &err), &err);
+	return claimed;
+}
+
+static bool claim(struct db *db, char letter, const char *holder)
+{
+	return claim_at(db, letter, holder, now);
+}
+
+static bool find(struct db *db, struct arena *arena, char letter, struct authorization *found)
+{
+	const struct authorization code = code_of(letter);
+	struct error err = {0};
+	bool is_found = false;
+
+	must(authorization_find(db, arena, TEST_APP, code.code_sha256, &is_found, found, &err),
+	     &err);
+	return is_found;
+}
+
+static void release(struct db *db, char letter, const char *holder, instant next_attempt_at)
+{
+	const struct authorization code = code_of(letter);
+	struct error err = {0};
+
+	must(authorization_release(db, &code, holder, next_attempt_at, &err), &err);
+}
+
+static void store_tokens(struct db *db, char letter, instant next_attempt_at)
+{
+	struct authorization code = code_of(letter);
+	struct error err = {0};
+
+	code.access_token = (struct sealed){(const unsigned char *)"A", 1};
+	code.refresh_token = (struct sealed){(const unsigned char *)"R", 1};
+	code.scopes = "user:read:user";
+	code.access_token_expires_at = now + HOUR;
+	code.exchanged_at = now;
+	must(authorization_store_tokens(db, &code, next_attempt_at, &err), &err);
+}
+
+static bool settle(struct db *db, char letter, int64_t connection_id)
+{
+	const struct authorization code = code_of(letter);
+	struct error err = {0};
+	bool settled = false;
+
+	must(authorization_settle(db, &code, connection_id, &settled, &err), &err);
+	return settled;
+}
+
+static instant next_due(struct db *db)
+{
+	struct error err = {0};
+	instant at = -1;
+
+	must(authorization_next_due(db, &at, &err), &err);
+	return at;
+}
+
+static void one_of_two_gets_a_code_until_its_lease_runs_out(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	assert_false(claim(database.db, 'a', "two"));
+	assert_true(claim(database.db, 'b', "two"));
+	assert_false(claim_at(database.db, 'a', "two", now + MINUTE - 1));
+	assert_true(claim_at(database.db, 'a', "two", now + MINUTE));
+}
+
+static void the_first_request_of_a_code_is_the_one_that_stands(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization again = code_of('a'), found;
+	struct error err = {0};
+	bool claimed = false;
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	again.public_id = "zauth_b";
+	again.request = "{\"other\": 1}";
+	must(authorization_claim(database.db, &again, "two", now + HOUR, now + DAY, &claimed, &err),
+	     &err);
+	assert_true(claimed);
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_string_equal(found.public_id, "zauth_a");
+	assert_string_equal(found.request, "{}");
+	assert_int_equal(found.created_at, now);
+}
+
+static void a_code_that_brought_nothing_may_be_sent_again(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found;
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	release(database.db, 'a', "two", 0); /* it holds no lease */
+	assert_false(claim(database.db, 'a', "two"));
+	release(database.db, 'a', "one", 0);
+	assert_false(find(database.db, &arena, 'a', &found));
+	assert_true(claim(database.db, 'a', "two"));
+}
+
+static void tokens_stay_with_the_code_until_it_is_settled_once(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found;
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	assert_false(settle(database.db, 'a', TEST_ADA)); /* there is nothing to hand over */
+	store_tokens(database.db, 'a', now + MINUTE);
+	release(database.db, 'a', "one", now + 2 * MINUTE);
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_int_equal(found.refresh_token.bytes[0], 'R');
+	assert_int_equal(found.access_token.bytes[0], 'A');
+	assert_int_equal(found.attempts, 1);
+	assert_int_equal(next_due(database.db), now + 2 * MINUTE);
+
+	assert_true(claim(database.db, 'a', "two"));
+	assert_true(settle(database.db, 'a', TEST_ADA));
+	assert_false(settle(database.db, 'a', TEST_BOB));
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_null(found.refresh_token.bytes);
+	assert_null(found.access_token.bytes);
+	assert_int_equal(found.connection_id, TEST_ADA);
+	assert_int_equal(next_due(database.db), 0);
+	assert_false(claim_at(database.db, 'a', "three", now + DAY));
+}
+
+static void an_answered_code_is_not_worked_on_again(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct authorization code = code_of('a');
+	struct authorization found;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	must(authorization_record_answer(database.db, TEST_APP, code.code_sha256, 400,
+					 "{\"error\": \"no\"}", &err),
+	     &err);
+	assert_false(claim_at(database.db, 'a', "two", now + DAY));
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_int_equal(found.answer_status, 400);
+	assert_string_equal(found.answer_body, "{\"error\": \"no\"}");
+}
+
+static char due_at(struct db *db, instant at)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found = {0};
+	struct error err = {0};
+	bool is_found = false;
+
+	must(authorization_claim_due(db, &arena, at, at + HOUR, &is_found, &found, &err), &err);
+	return is_found ? (char)found.code_sha256[0] : '-';
+}
+
+static void the_worker_gets_each_unfinished_code_once_the_longest_due_first(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	struct db *db = database.db;
+
+	(void)state;
+	for (char letter = 'a'; letter <= 'c'; letter++)
+		assert_true(claim(db, letter, "one"));
+	store_tokens(db, 'a', now + 2);
+	store_tokens(db, 'b', now + 1);
+	assert_int_equal(next_due(db), now + 1);
+	assert_int_equal(due_at(db, now), '-');
+	assert_int_equal(due_at(db, now + 2), 'b');
+	assert_int_equal(due_at(db, now + 2), 'a');
+	assert_int_equal(due_at(db, now + 2), '-'); /* of c nothing is there to be finished */
+}
+
+static void postponing_counts_and_giving_up_ends_it(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct authorization code = code_of('a');
+	struct authorization found;
+	struct error err = {0};
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	store_tokens(database.db, 'a', now);
+	must(authorization_postpone(database.db, &code, now + DAY, &err), &err);
+	assert_int_equal(next_due(database.db), now + DAY);
+	must(authorization_postpone(database.db, &code, 0, &err), &err);
+	assert_int_equal(next_due(database.db), 0);
+	must(authorization_postpone(database.db, &code, now, &err), &err); /* not taken up again */
+	assert_int_equal(next_due(database.db), 0);
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_int_equal(found.attempts, 2);
+}
+
+static int64_t clean_up(struct db *db, instant before, int limit)
+{
+	struct error err = {0};
+	int64_t removed = -1;
+
+	must(authorization_clean_up(db, before, limit, &removed, &err), &err);
+	return removed;
+}
+
+static void clean_up_drops_what_is_old_and_has_nothing_to_be_finished(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found;
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	assert_true(claim(database.db, 'b', "one"));
+	assert_true(claim_at(database.db, 'c', "one", now + 1));
+	store_tokens(database.db, 'b', now + DAY);
+	assert_int_equal(clean_up(database.db, now, 10), 0);
+	assert_int_equal(clean_up(database.db, now + 1, 10), 1);
+	assert_false(find(database.db, &arena, 'a', &found));
+	assert_true(find(database.db, &arena, 'b', &found));
+	assert_true(find(database.db, &arena, 'c', &found));
+	assert_true(settle(database.db, 'b', TEST_ADA));
+	assert_int_equal(clean_up(database.db, now + 2, 1), 1);
+	assert_int_equal(clean_up(database.db, now + 2, 1), 1);
+	assert_int_equal(clean_up(database.db, now + 2, 1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_of_two_gets_a_code_until_its_lease_runs_out),
+		cmocka_unit_test(the_first_request_of_a_code_is_the_one_that_stands),
+		cmocka_unit_test(a_code_that_brought_nothing_may_be_sent_again),
+		cmocka_unit_test(tokens_stay_with_the_code_until_it_is_settled_once),
+		cmocka_unit_test(an_answered_code_is_not_worked_on_again),
+		cmocka_unit_test(the_worker_gets_each_unfinished_code_once_the_longest_due_first),
+		cmocka_unit_test(postponing_counts_and_giving_up_ends_it),
+		cmocka_unit_test(clean_up_drops_what_is_old_and_has_nothing_to_be_finished),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
