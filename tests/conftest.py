@@ -43,8 +43,14 @@ def end_stack(stack, zoom):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, zoom, secrets):
-    stack = run_stack(tmp_path_factory.mktemp("stack"), zoom, secrets)
+def stack_settings():
+    """Of the shared stack; a folder of tests may have its own."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, zoom, secrets, stack_settings):
+    stack = run_stack(tmp_path_factory.mktemp("stack"), zoom, secrets, **stack_settings)
     yield stack
     end_stack(stack, zoom)
 

@@ -60,7 +60,7 @@ bool join_plan_make(struct broker *broker, const struct join_request *request,
 		    struct join_plan *plan, struct error *err)
 {
 	const bool wants_onbehalf = request->onbehalf_user_id != NULL;
-	struct connection asked, host, user;
+	struct connection asked = {0}, host = {0}, user = {0};
 	bool has_asked = false, has_host, has_user = false;
 
 	*plan = (struct join_plan){0};

@@ -23,10 +23,10 @@ def free_port():
 class Stack:
     """Settings are environment variables: HALLPASS_ZOOM_TIMEOUT_MS=1500."""
 
-    def __init__(self, directory, secrets, processes=1, **settings):
-        """`processes` of each responder."""
+    def __init__(self, directory, secrets, processes=1, wrapper=(), **settings):
+        """`processes` of each responder; `wrapper` is a command that starts it all."""
         self.directory, self.secrets = pathlib.Path(directory), secrets
-        self.processes = processes
+        self.processes, self.wrapper = processes, wrapper
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.config = self.directory / "hallpass.conf"
@@ -39,7 +39,7 @@ class Stack:
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("HALLPASS_")}
         subprocess.run(
-            [ROOT / "scripts/stack", "up", "--dir", self.directory, "--port", str(self.port),
+            [*self.wrapper, ROOT / "scripts/stack", "up", "--dir", self.directory, "--port", str(self.port),
              "--processes", str(self.processes), "--build", BUILD],
             env=environment | self.settings, check=True, timeout=120, stdout=subprocess.DEVNULL)
         return self
