@@ -31,6 +31,9 @@ UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/tes
 SUPPORT  := $(call objects,$(wildcard tests/support/*.c))
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
+SECONDS  ?= 300
+PYTHON   = BUILD=$(abspath $(1)) PYTHONPYCACHEPREFIX=$(abspath $(1))/pycache /usr/bin/python3
+PYTEST   = $(PYTHON) -m pytest -q -n 2 -o cache_dir=$(abspath $(1))/pytest
 
 all: $(LIBRARY) $(PROGRAMS)
 units: $(UNITS)
@@ -48,11 +51,23 @@ test:
 	$(SUBMAKE) all run-units
 	$(SUBMAKE) check
 	@tests/house/floors
-	@BUILD=$(abspath $(BUILD)) PYTHONPYCACHEPREFIX=$(abspath $(BUILD))/pycache /usr/bin/python3 -m pytest \
-		-q -n 2 --dist loadfile -o cache_dir=$(abspath $(BUILD))/pytest tests
+	@$(call PYTEST,$(BUILD)) --dist loadfile --ignore tests/faults tests
+	$(SUBMAKE) faults FAULTS='-m short'
 
 check:
 	$(SUBMAKE) run-units BUILD=$(BUILD)/asan CFLAGS='$(SANITIZED)'
+
+# Processes that are killed and stopped at every step, and machines that fail, in a build with failpoints.
+faults:
+	@scripts/deps
+	$(SUBMAKE) all BUILD=$(BUILD)/faults CPPFLAGS='$(CPPFLAGS) -DHALLPASS_FAILPOINTS'
+	@$(call PYTEST,$(BUILD)/faults) $(FAULTS) tests/faults
+
+# Users, a Zoom that fails and kill -9 at random, for so many seconds; every user who is lost is explained.
+soak:
+	@scripts/deps
+	$(SUBMAKE) all
+	@$(call PYTHON,$(BUILD)) tests/soak/soak --seconds $(SECONDS)
 
 # The refresh protocol and its mutilations, exhaustively: tests/model/README.md.
 model:
@@ -118,7 +133,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: all units run-units demo test check model lint format install clean FORCE
+.PHONY: all units run-units demo test check faults soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

@@ -133,7 +133,8 @@ CREATE TABLE zoom_authorizations (
 	refresh_token BLOB,                         -- sealed; as above
 	scopes TEXT,
 	access_token_expires_at INTEGER,
-	exchanged_at INTEGER,                       -- when Zoom gave the tokens; NULL: not yet
+	asked_at INTEGER,                           -- when Zoom was asked for the tokens, …
+	exchanged_at INTEGER,                       -- … and gave them; NULL: not yet
 	attempts INTEGER NOT NULL DEFAULT 0,        -- failed in a row to finish it, for the backoff
 	next_attempt_at INTEGER,                    -- when the worker finishes it; NULL: there is nothing to finish
 	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE CASCADE,

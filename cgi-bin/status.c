@@ -1,6 +1,6 @@
 /* Is it there, is it ready, how is it? */
-#include "api/metrics.h"
 #include "api/status.h"
+#include "api/metrics.h"
 #include "serve/responder.h"
 
 /* clang-format off */

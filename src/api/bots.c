@@ -130,7 +130,6 @@ bool get_bots(struct context *context, const struct request *request, struct res
 	      struct error *err)
 {
 	SCOPED(list_release) struct list list = {0};
-	SCOPED(json_release) json_t *results = json_array();
 	struct bot_filter filter;
 	struct bot *bots;
 	json_t *json;
@@ -143,10 +142,9 @@ bool get_bots(struct context *context, const struct request *request, struct res
 	for (int i = 0; i < list.count; i++) {
 		if (!render(context, &bots[i], &json, err))
 			return false;
-		json_array_append_new(results, json);
+		list_add(&list, json, bots[i].id);
 	}
-	list_respond(&list, response, json_incref(results), bots[0].id,
-		     bots[list.count > 0 ? list.count - 1 : 0].id);
+	list_respond(&list, response);
 	return true;
 }
 

@@ -70,7 +70,7 @@ static void read_cursor(struct list *list)
 bool list_open(struct list *list, const struct context *context, const struct request *request,
 	       struct error *err)
 {
-	*list = (struct list){.context = context, .request = request};
+	*list = (struct list){.context = context, .request = request, .results = json_array()};
 	if (!query_to_json(context->arena, request->query, &list->query, err)) {
 		list->query = NULL;
 		return false;
@@ -85,6 +85,7 @@ bool list_open(struct list *list, const struct context *context, const struct re
 void list_release(struct list *list)
 {
 	json_decref(list->query);
+	json_decref(list->results);
 }
 
 /* The address of this list with another cursor and everything else as it was asked for. */
@@ -104,20 +105,25 @@ static json_t *page_url(const struct list *list, char direction, int64_t id)
 	return json_string(url);
 }
 
-void list_respond(const struct list *list, struct response *response, json_t *results,
-		  int64_t first_id, int64_t last_id)
+void list_add(struct list *list, json_t *json, int64_t id)
 {
+	json_array_append_new(list->results, json);
+	if (list->first_id == 0)
+		list->first_id = id;
+	list->last_id = id;
+}
+
+void list_respond(const struct list *list, struct response *response)
+{
+	/* Of a page whose rows have all gone, the way back includes the row that the cursor names. */
+	const int64_t first_id = list->count > 0 ? list->first_id : list->page.before_id - 1;
+	const int64_t last_id = list->count > 0 ? list->last_id : list->page.after_id + 1;
 	json_t *body = json_object();
 
-	/* Of a page whose rows have all gone, the way back includes the row that the cursor names. */
-	if (list->count == 0) {
-		first_id = list->page.before_id - 1;
-		last_id = list->page.after_id + 1;
-	}
 	json_object_set_new(body, "next",
 			    list->has_older ? page_url(list, 'b', last_id) : json_null());
 	json_object_set_new(body, "previous",
 			    list->has_newer ? page_url(list, 'a', first_id) : json_null());
-	json_object_set_new(body, "results", results);
+	json_object_set(body, "results", list->results);
 	respond_json(response, list->context->arena, 200, body);
 }

@@ -9,8 +9,9 @@
  *	if (!input_end(&list.input, err) ||
  *	    !bot_list(…, &list.page, &bots, &list.count, &list.has_newer, &list.has_older, err))
  *		return false;
- *	…
- *	list_respond(&list, response, results, bots[0].id, bots[list.count - 1].id);
+ *	for (int i = 0; i < list.count; i++)
+ *		list_add(&list, bot_json(&bots[i]), bots[i].id);
+ *	list_respond(&list, response);
  */
 #ifndef API_LIST_H
 #define API_LIST_H
@@ -33,6 +34,8 @@ struct list {
 	struct page page;   /* good once input_end() returned true */
 	int count;          /* rows of this page, as the store's x_list() tells */
 	bool has_newer, has_older;
+	json_t *results;
+	int64_t first_id, last_id; /* of the page's newest and oldest row; 0: it has none */
 };
 
 /* ERROR_INVALID for a query that cannot be read. */
@@ -40,11 +43,9 @@ bool list_open(struct list *list, const struct context *context, const struct re
 	       struct error *err) MUST_CHECK;
 void list_release(struct list *list);
 
-/*
- * Takes over `results`. first_id and last_id are those of the page's newest and oldest row, by which
- * the list is ordered; an empty page has none, and they are not looked at.
- */
-void list_respond(const struct list *list, struct response *response, json_t *results,
-		  int64_t first_id, int64_t last_id);
+/* Takes over `json`, which shows the row of that id: the one that the list is ordered by. */
+void list_add(struct list *list, json_t *json, int64_t id);
+
+void list_respond(const struct list *list, struct response *response);
 
 #endif

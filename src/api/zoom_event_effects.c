@@ -125,17 +125,21 @@ static bool update_user(struct zoom_event_effect *effect, struct error *err)
 					      effect->at, err);
 }
 
-/* At once after an authorization, then no sooner than a minute after the latest refresh. */
+/*
+ * At once after an authorization, then no sooner than a minute after the latest refresh; and in a
+ * minute where Zoom gave no answer lately, so that forged events cannot make us ask without end.
+ */
 static bool probe(struct zoom_event_effect *effect, const struct connection *connection,
 		  const struct credentials *credentials, struct error *err)
 {
 	instant at = effect->now;
 
-	/* One that fails at present is being tried again already. */
-	if (!connection->is_connected || credentials->refresh_attempts > 0)
+	if (!connection->is_connected)
 		return true;
-	if (credentials->refreshed_at > credentials->authorized_at &&
-	    credentials->refreshed_at + MINUTE > at)
+	if (credentials->refresh_attempts > 0)
+		at = effect->now + MINUTE;
+	else if (credentials->refreshed_at > credentials->authorized_at &&
+		 credentials->refreshed_at + MINUTE > at)
 		at = credentials->refreshed_at + MINUTE;
 	effect->wakes_worker = true;
 	return credentials_schedule_refresh(effect->db, connection->id, at, err);

@@ -65,6 +65,10 @@ static bool read_input(struct context *context, const struct request *request, e
 		input_string(&input, "webhook_secret", INPUT_OPTIONAL, SECRET_BYTES_MAX);
 	sent->name = input_string(&input, "name", INPUT_OPTIONAL, NAME_BYTES_MAX);
 	sent->is_name_emptied = input_is_null(&input, "name");
+	if (need == INPUT_OPTIONAL && input_is_null(&input, "client_secret"))
+		input_refuse(&input, "client_secret", "must not be null");
+	if (input_is_null(&input, "webhook_secret"))
+		input_refuse(&input, "webhook_secret", "must not be null");
 	if (sent->client_id != NULL && strpbrk(sent->client_id, ": \t\r\n") != NULL)
 		input_refuse(&input, "client_id", "must not hold spaces or colons");
 	return input_end(&input, err);
@@ -195,18 +199,15 @@ bool get_apps(struct context *context, const struct request *request, struct res
 	      struct error *err)
 {
 	SCOPED(list_release) struct list list = {0};
-	json_t *results;
 	struct app *apps;
 
 	if (!list_open(&list, context, request, err) || !input_end(&list.input, err) ||
 	    !app_list(context->db, context->arena, context->project_id, &list.page, &apps,
 		      &list.count, &list.has_newer, &list.has_older, err))
 		return false;
-	results = json_array();
 	for (int i = 0; i < list.count; i++)
-		json_array_append_new(results, app_json(context, &apps[i]));
-	list_respond(&list, response, results, apps[0].id,
-		     apps[list.count > 0 ? list.count - 1 : 0].id);
+		list_add(&list, app_json(context, &apps[i]), apps[i].id);
+	list_respond(&list, response);
 	return true;
 }
 

@@ -72,18 +72,15 @@ bool get_connections(struct context *context, const struct request *request,
 	SCOPED(list_release) struct list list = {0};
 	struct connection_filter filter = {0};
 	struct connection *connections;
-	json_t *results;
 
 	if (!list_open(&list, context, request, err) ||
 	    !read_filter(context, &list, &filter, err) ||
 	    !connection_list(context->db, context->arena, context->project_id, &filter, &list.page,
 			     &connections, &list.count, &list.has_newer, &list.has_older, err))
 		return false;
-	results = json_array();
 	for (int i = 0; i < list.count; i++)
-		json_array_append_new(results, connection_json(&connections[i]));
-	list_respond(&list, response, results, connections[0].id,
-		     connections[list.count > 0 ? list.count - 1 : 0].id);
+		list_add(&list, connection_json(&connections[i]), connections[i].id);
+	list_respond(&list, response);
 	return true;
 }
 
@@ -263,17 +260,14 @@ bool get_connection_meetings(struct context *context, const struct request *requ
 	SCOPED(list_release) struct list list = {0};
 	struct connection connection;
 	struct meeting *meetings;
-	json_t *results;
 
 	if (!find_connection(context, request, &connection, err) ||
 	    !list_open(&list, context, request, err) || !input_end(&list.input, err) ||
 	    !meeting_list(context->db, context->arena, connection.id, &list.page, &meetings,
 			  &list.count, &list.has_newer, &list.has_older, err))
 		return false;
-	results = json_array();
 	for (int i = 0; i < list.count; i++)
-		json_array_append_new(results, meeting_json(context->arena, &meetings[i]));
-	list_respond(&list, response, results, meetings[0].meeting_id,
-		     meetings[list.count > 0 ? list.count - 1 : 0].meeting_id);
+		list_add(&list, meeting_json(context->arena, &meetings[i]), meetings[i].meeting_id);
+	list_respond(&list, response);
 	return true;
 }

@@ -16,9 +16,8 @@
 #define FAILURE_INVALID_GRANT "invalid_grant" /* Zoom: the authorization is dead */
 #define FAILURE_REFRESH_INTERRUPTED \
 	"refresh_interrupted" /* … and a refresh of ours was cut off before */
-#define FAILURE_APP_DEAUTHORIZED       "app_deauthorized" /* the user removed the app at Zoom */
-#define FAILURE_USER_GONE              "user_deactivated" /* the Zoom user was deactivated, deleted or left */
-#define FAILURE_CREDENTIALS_UNREADABLE "credentials_unreadable" /* no key opens them */
+#define FAILURE_APP_DEAUTHORIZED "app_deauthorized" /* the user removed the app at Zoom */
+#define FAILURE_USER_GONE        "user_deactivated" /* the Zoom user was deactivated, deleted or left */
 
 /* Keeps the credentials, in case it turns out to be wrong, but renews them no more. */
 bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,

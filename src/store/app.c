@@ -141,7 +141,7 @@ bool app_list_candidates(struct db *db, struct arena *arena, const char *client_
 }
 
 static const char list_older_sql[] =
-	"SELECT " COLUMNS " FROM zoom_oauth_apps WHERE project_id = $1 AND ($2 = 0 OR id < $2)"
+	"SELECT " COLUMNS " FROM zoom_oauth_apps WHERE project_id = $1 AND id < $2"
 	" ORDER BY id DESC LIMIT $3";
 static const char list_newer_sql[] =
 	"SELECT " COLUMNS
@@ -156,7 +156,7 @@ bool app_list(struct db *db, struct arena *arena, int64_t project_id, const stru
 
 	*apps = arena_alloc(arena, (size_t)page_row_limit(page) * sizeof(**apps));
 	bind_int(list, 1, project_id);
-	bind_int(list, 2, page->after_id != 0 ? page->after_id : page->before_id);
+	bind_int(list, 2, page_start(page));
 	bind_int(list, 3, page_row_limit(page));
 	if (!read_all(list, arena, *apps, count, err))
 		return false;

@@ -5,7 +5,7 @@
 #define COLUMNS                                                                                        \
 	"app_id, code_sha256, public_id, request, access_token, refresh_token, scopes,"                \
 	" access_token_expires_at, exchanged_at, attempts, connection_id, answer_status, answer_body," \
-	" created_at"
+	" created_at, asked_at"
 
 static const char table[] = "zoom_authorizations";
 
@@ -38,6 +38,7 @@ static struct authorization read_row(struct statement *row, struct arena *arena)
 		.answer_status = (int)column_int(row, 11),
 		.answer_body = column_text(row, 12, arena),
 		.created_at = column_int(row, 13),
+		.asked_at = column_int(row, 14),
 	};
 
 	if (digest.size == SHA256_BYTES)
@@ -118,7 +119,8 @@ bool authorization_release(struct db *db, const struct authorization *authorizat
 
 static const char store_tokens_sql[] =
 	"UPDATE zoom_authorizations SET access_token = $3, refresh_token = $4, scopes = $5,"
-	" access_token_expires_at = $6, exchanged_at = $7, next_attempt_at = $8"
+	" access_token_expires_at = $6, exchanged_at = $7, next_attempt_at = $8,"
+	" asked_at = $9"
 	" WHERE app_id = $1 AND code_sha256 = $2";
 
 bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
@@ -133,6 +135,7 @@ bool authorization_store_tokens(struct db *db, const struct authorization *autho
 	bind_int(store, 6, authorization->access_token_expires_at);
 	bind_int(store, 7, authorization->exchanged_at);
 	bind_int_or_null(store, 8, next_attempt_at);
+	bind_int(store, 9, authorization->asked_at);
 	return statement_done(store, err);
 }
 

@@ -18,7 +18,8 @@ struct authorization {
 		refresh_token; /* between the exchange and the answer; none else */
 	const char *scopes;
 	instant access_token_expires_at;
-	instant exchanged_at; /* 0: not yet */
+	instant asked_at,
+		exchanged_at; /* when Zoom was asked for the tokens, and gave them; 0: not yet */
 	int attempts;
 	int64_t connection_id; /* what came of it; 0: nothing yet */
 	int answer_status;     /* 0: not answered */
@@ -48,7 +49,7 @@ bool authorization_release(struct db *db, const struct authorization *authorizat
 			   const char *holder, instant next_attempt_at, struct error *err)
 	MUST_CHECK;
 
-/* Writes the tokens, scopes, access_token_expires_at and exchanged_at; the worker is due at next_attempt_at. */
+/* Writes the tokens, scopes and their three times; the worker is due at next_attempt_at. */
 bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
 				instant next_attempt_at, struct error *err) MUST_CHECK;
 

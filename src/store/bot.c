@@ -159,10 +159,8 @@ static const char *list_sql(const struct bot_filter *filter, bool is_newer)
 static void bind_list(struct statement *list, int64_t project_id, const struct bot_filter *filter,
 		      const struct page *page)
 {
-	const int64_t before_id = page->before_id != 0 ? page->before_id : INT64_MAX;
-
 	bind_int(list, 1, project_id);
-	bind_int(list, 2, page->after_id != 0 ? page->after_id : before_id);
+	bind_int(list, 2, page_start(page));
 	bind_int(list, 3, page_row_limit(page));
 	bind_text(list, 4, filter->state);
 	bind_text(list, 5, filter->meeting_url);

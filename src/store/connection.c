@@ -150,7 +150,7 @@ bool connection_find_by_personal_name(struct db *db, struct arena *arena, int64_
 	" AND ($5 IS NULL OR c.zoom_user_id = $5) AND ($6 IS NULL OR c.deduplication_key = $6)"
 
 static const char list_older_sql[] =
-	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND ($2 = 0 OR c.id < $2)" FILTER
+	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.id < $2" FILTER
 	" ORDER BY c.id DESC LIMIT $7";
 static const char list_newer_sql[] =
 	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.id > $2" FILTER
@@ -168,7 +168,7 @@ bool connection_list(struct db *db, struct arena *arena, int64_t project_id,
 
 	*connections = arena_alloc(arena, (size_t)page_row_limit(page) * sizeof(**connections));
 	bind_int(list, 1, project_id);
-	bind_int(list, 2, page->after_id != 0 ? page->after_id : page->before_id);
+	bind_int(list, 2, page_start(page));
 	bind_text(list, 3, filter->state);
 	bind_int_or_null(list, 4, filter->app_id);
 	bind_text(list, 5, filter->zoom_user_id);

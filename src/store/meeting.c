@@ -98,8 +98,7 @@ bool meeting_remove_all(struct db *db, int64_t connection_id, struct error *err)
 #define COLUMNS "meeting_id, is_live, known_at"
 
 static const char list_older_sql[] =
-	"SELECT " COLUMNS
-	" FROM zoom_meetings WHERE connection_id = $1 AND ($2 = 0 OR meeting_id < $2)"
+	"SELECT " COLUMNS " FROM zoom_meetings WHERE connection_id = $1 AND meeting_id < $2"
 	" ORDER BY meeting_id DESC LIMIT $3";
 static const char list_newer_sql[] =
 	"SELECT " COLUMNS " FROM zoom_meetings WHERE connection_id = $1 AND meeting_id > $2"
@@ -116,7 +115,7 @@ bool meeting_list(struct db *db, struct arena *arena, int64_t connection_id,
 
 	*meetings = arena_alloc(arena, (size_t)page_row_limit(page) * sizeof(**meetings));
 	bind_int(list, 1, connection_id);
-	bind_int(list, 2, page->after_id != 0 ? page->after_id : page->before_id);
+	bind_int(list, 2, page_start(page));
 	bind_int(list, 3, page_row_limit(page));
 	for (*count = 0;; (*count)++) {
 		if (!statement_row(list, &has_row, err))

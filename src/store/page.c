@@ -2,6 +2,13 @@
 
 #include <stddef.h>
 
+int64_t page_start(const struct page *page)
+{
+	if (page->after_id != 0)
+		return page->after_id;
+	return page->before_id != 0 ? page->before_id : INT64_MAX;
+}
+
 int page_row_limit(const struct page *page)
 {
 	return page->size + 1;

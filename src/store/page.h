@@ -14,6 +14,9 @@ struct page {
 	int size;          /* > 0 */
 };
 
+/* The id that the page's rows are below, or for a step back above. */
+int64_t page_start(const struct page *page);
+
 /* How many rows to ask for: one more than the page has tells whether there is another page. */
 int page_row_limit(const struct page *page);
 

@@ -61,6 +61,17 @@ static void log_piece(const struct worker *worker, const struct job *job, const 
 	log_write(&worker->process.log, failed ? LOG_WARN : LOG_INFO, "job", fields);
 }
 
+/* Claiming takes the write lock, which nobody should have to wait for because nothing was due. */
+static bool is_due(struct context *context, const struct job *job, bool *due, struct error *err)
+{
+	instant at;
+
+	if (!job->next_due(context, &at, err))
+		return false;
+	*due = at != 0 && at <= context_now(context);
+	return true;
+}
+
 /* False where the piece failed before it was claimed: the database cannot be used for now. */
 static bool run_piece(const struct worker *worker, struct context *context, const struct job *job,
 		      bool *did)
@@ -69,11 +80,12 @@ static bool run_piece(const struct worker *worker, struct context *context, cons
 	const int64_t started_ms = clock_monotonic_ms();
 	const char *subject = NULL;
 	struct error err = {0};
-	bool worked;
+	bool worked, due;
 
 	*did = false;
 	context->arena = &arena;
-	worked = context_open_db(context, &err) && job->run_one(context, did, &subject, &err);
+	worked = context_open_db(context, &err) && is_due(context, job, &due, &err) &&
+		 (!due || job->run_one(context, did, &subject, &err));
 	context->arena = NULL;
 	if (*did || !worked)
 		log_piece(worker, job, subject, started_ms, &err);

@@ -6,17 +6,21 @@ import signal
 from .waiting import wait_until
 
 
-def is_stopped(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "T"
-
-
-def is_gone(pid):
+def state_of(pid):
+    """As /proc has it: "T" is stopped, "Z" dead but not asked for, "" gone."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def is_stopped(pid):
+    return state_of(pid) == "T"
+
+
+def is_dead(pid):
+    return state_of(pid) in ("", "Z")
 
 
 class Failpoint:
@@ -38,7 +42,7 @@ class Failpoint:
         wait_until(self.taken.exists, timeout, "the failpoint " + self.armed_text())
         _, action, pid = self.taken.read_text().split()
         if action == "kill":
-            wait_until(lambda: is_gone(int(pid)), timeout, "the death")
+            wait_until(lambda: is_dead(int(pid)), timeout, "the death")
         elif action == "stop":
             wait_until(lambda: is_stopped(int(pid)), timeout, "the stop")
         return int(pid)

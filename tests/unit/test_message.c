@@ -208,6 +208,7 @@ static void json_is_one_value_of_valid_utf8(void **state)
 
 static void json_is_at_most_32_levels_deep(void **state)
 {
+	static const char brackets_in_text[] = "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[\"]";
 	char text[3 * JSON_DEPTH_MAX + 8] = "";
 	json_t *value;
 
@@ -219,7 +220,7 @@ static void json_is_at_most_32_levels_deep(void **state)
 	memset(text, '[', JSON_DEPTH_MAX + 1);
 	memset(text + JSON_DEPTH_MAX + 1, ']', JSON_DEPTH_MAX + 1);
 	expect_no_json(text, strlen(text), "more than 32 deep");
-	assert_true(read_json("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[\"]", 43, &value));
+	assert_true(read_json(brackets_in_text, strlen(brackets_in_text), &value));
 	json_decref(value);
 }
 

@@ -1,0 +1,81 @@
+#include "broker/authorization_tokens.h"
+
+#include <time.h>
+
+enum { STORE_TRIES = 200, STORE_PAUSE_MS = 50 };
+
+static void pause_ms(int milliseconds)
+{
+	const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+
+	nanosleep(&pause, NULL);
+}
+
+/* Sealed inside the transaction, so that a rotation of our keys cannot come between. */
+static bool store_tokens_once(struct broker *broker, struct authorization *row, int64_t project_id,
+			      const struct zoom_token_set *tokens, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const struct seal_place access = authorization_access_token_place(row, project_id);
+	const struct seal_place refresh = authorization_refresh_token_place(row, project_id);
+
+	if (!transaction_begin(&transaction, broker->db, err))
+		return false;
+	row->access_token =
+		keyring_seal(broker->keyring, broker->arena, &access, tokens->access_token);
+	row->refresh_token =
+		keyring_seal(broker->keyring, broker->arena, &refresh, tokens->refresh_token);
+	return authorization_store_tokens(broker->db, row,
+					  row->exchanged_at + AUTHORIZATION_WORKER_DELAY, err) &&
+	       transaction_commit(&transaction, err);
+}
+
+bool authorization_tokens_store(struct broker *broker, struct authorization *row,
+				int64_t project_id, const struct zoom_token_set *tokens,
+				instant asked_at, struct error *err)
+{
+	row->asked_at = asked_at;
+	row->exchanged_at = clock_now(broker->clock);
+	row->access_token_expires_at = row->exchanged_at + tokens->expires_in_s * SECOND;
+	row->scopes = tokens->scope;
+	for (int tries = 1; !store_tokens_once(broker, row, project_id, tokens, err); tries++) {
+		if (tries == STORE_TRIES || !error_is_passing(err))
+			return false;
+		pause_ms(STORE_PAUSE_MS);
+	}
+	return true;
+}
+
+bool authorization_tokens_open(struct broker *broker, const struct authorization *row,
+			       int64_t project_id, struct zoom_token_set *tokens, struct error *err)
+{
+	const struct seal_place access = authorization_access_token_place(row, project_id);
+	const struct seal_place refresh = authorization_refresh_token_place(row, project_id);
+
+	*tokens = (struct zoom_token_set){.scope = row->scopes};
+	return keyring_open_sealed(broker->keyring, broker->arena, &access, row->access_token,
+				   &tokens->access_token, err) &&
+	       keyring_open_sealed(broker->keyring, broker->arena, &refresh, row->refresh_token,
+				   &tokens->refresh_token, err);
+}
+
+bool authorization_tokens_renew(struct broker *broker, const struct app *app,
+				struct authorization *row, struct zoom_failure *failure,
+				struct error *err)
+{
+	const instant asked_at = clock_now(broker->clock);
+	const struct seal_place secret = app_client_secret_place(app);
+	struct zoom_client_credentials client = {.client_id = app->client_id};
+	struct zoom_token_set held, renewed;
+
+	*failure = (struct zoom_failure){0};
+	if (!authorization_tokens_open(broker, row, app->project_id, &held, err) ||
+	    !keyring_open_sealed(broker->keyring, broker->arena, &secret, app->client_secret,
+				 &client.client_secret, err) ||
+	    !zoom_oauth_refresh(&broker->zoom, broker->arena, &client, held.refresh_token, &renewed,
+				failure))
+		return false;
+	if (renewed.refresh_token == NULL)
+		renewed.refresh_token = held.refresh_token;
+	return authorization_tokens_store(broker, row, app->project_id, &renewed, asked_at, err);
+}

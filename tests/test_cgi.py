@@ -1,0 +1,169 @@
+"""Every family as plain CGI: the same answers as through nginx and FastCGI, and not a byte lost (valgrind)."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.cgi import variables_of
+from support.stack import BUILD
+from support.waiting import wait_until
+from support.zoom_user import REDIRECT_URI, connect_user
+
+APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections", "/api/v1/bots"
+EVENTS = "/api/v1/zoom_oauth/webhooks"
+MEETING = "https://zoom.us/j/1234567890?pwd=abc.1"
+
+
+class World:
+    def __init__(self, stack, zoom):
+        self.stack, self.zoom = stack, zoom
+        self.project = stack.create_project()
+        self.api, self.cgi_api = self.project.api, self.project.cgi_api
+        self.user = connect_user(self.api, zoom, deduplication_key="taken", metadata={"ü": [1, None]})
+        zoom.create_meetings(self.user.user_id, 3)
+        wait_until(lambda: self.user.read()["last_successful_sync_at"])
+        self.bots = [self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201).json for _ in range(3)]
+        self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bots[0]["id"]}
+
+    def path(self, template):
+        return template.format(**self.names)
+
+
+@pytest.fixture(scope="module")
+def world(stack, zoom):
+    return World(stack, zoom)
+
+
+# Requests that leave everything as it is, so that they can be made twice: (method, path, body or None, headers).
+SAME = [
+    ("GET", "/health", None, {}), ("GET", "/ready", None, {}), ("POST", "/ready", None, {}), ("GET", "/x", None, {}),
+    ("GET", APPS, None, {}), ("GET", APPS + "/{app}", None, {}), ("GET", APPS + "/{app}/", None, {}),
+    ("GET", APPS + "/zoapp_unknown", None, {}), ("PUT", APPS + "/{app}", None, {}),
+    ("POST", APPS, {"client_id": "unknown", "client_secret": "made-up-0123456789"}, {}),
+    ("POST", APPS, {"client_id": 1, "surprise": 2}, {}), ("DELETE", APPS + "/{app}", None, {}),
+    ("GET", CONNECTIONS, None, {}), ("GET", CONNECTIONS + "?state=disconnected", None, {}),
+    ("GET", CONNECTIONS + "?deduplication_key=taken&page_size=1", None, {}),
+    ("GET", CONNECTIONS + "?state=gone&x=%C3%BC", None, {}), ("GET", CONNECTIONS + "/{connection}", None, {}),
+    ("GET", CONNECTIONS + "/{connection}/meetings", None, {}),
+    ("GET", CONNECTIONS + "/{connection}?revoke=false", None, {}),
+    ("GET", CONNECTIONS + "/%7Bconnection%7D", None, {}),
+    ("PATCH", CONNECTIONS + "/{connection}", {"metadata": []}, {}),
+    ("DELETE", CONNECTIONS + "/{connection}?revoke=perhaps", None, {}),
+    ("DELETE", CONNECTIONS + "/{connection}%3Frevoke=false", None, {}),
+    ("GET", CONNECTIONS + "/%25%37%42", None, {}), ("POST", CONNECTIONS, b"{", {}),
+    ("POST", CONNECTIONS, b"{}", {"Content-Type": "text/plain"}), ("POST", CONNECTIONS, b" " * (1 << 20), {}),
+    ("GET", BOTS, None, {}), ("GET", BOTS + "/{bot}", None, {}), ("POST", BOTS, {"meeting_url": "nowhere"}, {}),
+    ("PATCH", BOTS + "/{bot}", {"bot_name": ""}, {}), ("GET", BOTS, None, {"Authorization": None}),
+    ("GET", BOTS, None, {"Authorization": "Token wrong"}), ("GET", BOTS, None, {"Authorization": "Basic eDp5"}),
+    ("POST", EVENTS, b"{}", {}), ("GET", EVENTS, None, {}),
+    ("POST", EVENTS + "/{app}", b'{"event": "meeting.started"}', {"x-zm-signature": "v0=00"}),
+    ("POST", EVENTS + "/zoapp_unknown", b'{"event": "meeting.started"}', {}),
+]
+
+
+def is_same_text(one, other):
+    """But for the tracking id, which is Zoom's own for each call, and sealed cursors."""
+    strip = re.compile(rb"rid=WEB_[0-9a-f]*|cursor=[\w-]*")
+    return strip.sub(b"", one) == strip.sub(b"", other)
+
+
+@pytest.mark.parametrize("method, template, body, headers", SAME, ids=[f"{each[0]} {each[1]}" for each in SAME])
+def test_the_answer_is_the_same_as_through_nginx(method, template, body, headers, world):
+    sent = {"raw": body} if isinstance(body, bytes) else {"json": body}
+    if "%7B" not in template and "%3F" not in template:
+        path = world.path(template)
+    else:
+        path = template.replace("{connection}", world.user.id)
+    through_nginx, as_cgi = (api.call(method, path, headers=headers, **sent) for api in (world.api, world.cgi_api))
+    assert as_cgi.status == through_nginx.status
+    if path != "/x":  # nginx's own answer
+        for name in ("content-type", "allow", "retry-after", "www-authenticate", "cache-control"):
+            assert as_cgi.headers.get(name) == through_nginx.headers.get(name), name
+    assert is_same_text(as_cgi.body, through_nginx.body), (as_cgi, through_nginx)
+
+
+def test_a_whole_life_passes_without_any_server(stack, zoom, secrets):
+    """App, connection, bot, tokens, deletion: each request a process of its own."""
+    api = stack.create_project().cgi_api
+    user = connect_user(api, zoom, metadata={"n": 1})
+    meeting = zoom.create_meeting(user.user_id)
+    wait_until(lambda: user.read()["last_successful_sync_at"])
+    api.post(f"{CONNECTIONS}/{user.id}/refresh").must_be(200)
+    bot = api.post(BOTS, json={"meeting_url": meeting["join_url"],
+                               "zoom_oauth_connection_id": user.id}).must_be(201).json
+    tokens = api.post(f"{BOTS}/{bot['id']}/zoom_tokens").must_be(200).json
+    assert tokens["join_flow"] == "token"
+    assert [each["token"] for each in zoom.minted_tokens(client_id=user.client_id)] == [tokens["app_privilege_token"]]
+    api.patch(f"{BOTS}/{bot['id']}", json={"metadata": {"m": 2}}).must_be(200)
+    api.delete(f"{BOTS}/{bot['id']}").must_be(200)
+    api.delete(f"{CONNECTIONS}/{user.id}").must_be(200)
+    assert not user.grant()["living"]
+    api.delete(f"{APPS}/{user.app_id}").must_be(200)
+
+
+def test_a_head_and_a_body_are_printed_as_cgi_has_them(world):
+    variables = variables_of("GET", f"{APPS}/{world.user.app_id}", b"", {"Authorization": f"Token {world.project.key}"})
+    result = subprocess.run([BUILD / "cgi-bin/zoom_oauth_apps"], capture_output=True, check=True, timeout=60,
+                            env={"HALLPASS_CONFIG": str(world.stack.config)} | variables, stdin=subprocess.DEVNULL)
+    head, body = result.stdout.split(b"\r\n\r\n")
+    assert head.startswith(b"Status: 200 OK\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script, info", [("", "{path}"), (None, "{path}"), ("/cgi-bin/zoom_oauth_apps", "{path}"),
+                                          ("{path}", ""), ("{path}", None), ("/api/v1", "/zoom_oauth_apps/{id}")])
+def test_the_path_is_found_however_the_server_splits_it(script, info, world):
+    """RFC 3875 leaves it to the server which part is the script's and which is PATH_INFO."""
+    path = f"{APPS}/{world.user.app_id}"
+    variables = variables_of("GET", path, b"", {"Authorization": f"Token {world.project.key}"})
+    for name, value in (("SCRIPT_NAME", script), ("PATH_INFO", info)):
+        variables.pop(name)
+        if value is not None:
+            variables[name] = value.format(path=path, id=world.user.app_id)
+    result = subprocess.run([BUILD / "cgi-bin/zoom_oauth_apps"], capture_output=True, check=True, timeout=60,
+                            env={"HALLPASS_CONFIG": str(world.stack.config)} | variables, stdin=subprocess.DEVNULL)
+    assert result.stdout.startswith(b"Status: 200 OK\r\n")
+
+
+def test_a_start_without_any_request_is_answered_all_the_same(world):
+    result = subprocess.run([BUILD / "cgi-bin/bots"], capture_output=True, check=True, timeout=60,
+                            env={"HALLPASS_CONFIG": str(world.stack.config)}, stdin=subprocess.DEVNULL)
+    assert result.stdout.startswith(b"Status: 404 Not Found\r\n")
+
+
+# Under valgrind
+
+VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite", "-q"]
+CHECKED = [
+    ("GET", "/ready", None), ("POST", APPS, "a new app"), ("POST", CONNECTIONS, "a new code"),
+    ("POST", BOTS + "/{bot}/zoom_tokens", None),
+    ("POST", EVENTS, {"event": "meeting.started", "payload": {"account_id": "a", "object": {"id": "1", "host_id": "h"}}}),
+]
+
+
+def body_of(what, world):
+    if what == "a new app":
+        app = world.zoom.create_app()
+        return {"client_id": app["client_id"], "client_secret": app["client_secret"], "webhook_secret": "0123-secret"}
+    if what == "a new code":
+        code = world.zoom.authorize(world.user.client_id, world.zoom.create_user()["id"], redirect_uri=REDIRECT_URI)
+        return {"zoom_oauth_app_id": world.user.app_id, "authorization_code": code["code"], "redirect_uri": REDIRECT_URI}
+    return what
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+@pytest.mark.parametrize("method, template, what", CHECKED, ids=[f"{each[0]} {each[1]}" for each in CHECKED])
+def test_valgrind_has_nothing_to_say(method, template, what, world, tmp_path):
+    """Each program is run through a wrapper of its name, and otherwise called as ever."""
+    for program in (BUILD / "cgi-bin").iterdir():
+        wrapper = tmp_path / program.name
+        wrapper.write_text(f"#!/bin/sh\nexec {' '.join(VALGRIND)} --log-file={tmp_path}/valgrind.log {program}\n")
+        wrapper.chmod(0o755)
+    api = world.project.cgi_api
+    api.programs = tmp_path
+    answer = api.call(method, world.path(template), json=body_of(what, world))
+    assert (tmp_path / "valgrind.log").read_text() == ""
+    assert answer.status < 500

@@ -1,0 +1,282 @@
+"""The configuration: every key by file and by environment, and one line that says what is wrong with it."""
+
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+import pytest
+
+from support.answer import Answer
+from support.cgi import read_answer, variables_of
+from support.secret_register import SecretRegister
+from support.stack import BUILD
+from support.waiting import wait_until
+
+RESPONDERS = sorted(program.name for program in (BUILD / "cgi-bin").iterdir())
+PROGRAMS = [*RESPONDERS, "hallpass-worker", "hallpass"]
+NOWHERE = "http://127.0.0.1:1"
+
+
+class Installation:
+    """A database and a key file under one directory; each call has a configuration of its own."""
+
+    def __init__(self, directory, zoom, secrets):
+        self.directory, self.zoom, self.secrets = directory, zoom, secrets
+        self.file = directory / "hallpass.conf"
+        self.good = {
+            "database": str(directory / "hallpass.db"), "encryption_key_file": str(directory / "encryption.keys"),
+            "zoom_oauth_url": zoom.oauth_url, "zoom_api_url": zoom.api_url}
+        self.run("hallpass", arguments=["init"]).check_returncode()
+        made = self.run("hallpass", arguments=["project", "create", "tests", "--json"])
+        self.key = json.loads(made.stdout)["api_key"]
+        secrets.add("API key", self.key)
+
+    def write(self, settings):
+        self.file.write_text("# tests\n" + "".join(f"{key} = {value}\n" for key, value in settings.items()))
+
+    def run(self, program, settings=None, environment=None, arguments=(), text=None, variables=None, body=b""):
+        """`settings` go over the good ones, `text` is the whole file instead."""
+        self.write(self.good | (settings or {}))
+        if text is not None:
+            self.file.write_text(text)
+        folder = "cgi-bin" if program in RESPONDERS else "bin"
+        environment = {"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(self.file)} | (environment or {})
+        return subprocess.run([BUILD / folder / program, *arguments], env=environment | (variables or {}),
+                              input=body, capture_output=True, timeout=60)
+
+    def start(self, program, **arguments):
+        """The program with a task that is easily done."""
+        if program in RESPONDERS:
+            arguments["variables"] = variables_of("GET", "/no-such-path", b"", {})
+        else:
+            arguments["arguments"] = {"hallpass": ["project", "list"], "hallpass-worker": ["--once"]}[program]
+        return self.run(program, **arguments)
+
+    def call(self, program, method, path, body=None, settings=None, environment=None, headers=None):
+        """(Answer, standard error) of one request as plain CGI."""
+        text = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.secrets.add_fields(body)
+        headers = {"Authorization": f"Token {self.key}", "Content-Type": "application/json"} | (headers or {})
+        result = self.run(program, settings, environment, variables=variables_of(method, path, text, headers), body=text)
+        if result.returncode != 0:
+            return Answer(0, [], result.stderr), result.stderr
+        return read_answer(result.stdout), result.stderr
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory, zoom):
+    return Installation(tmp_path_factory.mktemp("configuration"), zoom, SecretRegister())
+
+
+# What each key does: (a value, another value), and how to see which of them counts.
+
+def see_answer(program, method, path, body=None, headers=None):
+    return lambda installation, **ways: installation.call(program, method, path, body, headers=headers, **ways)[0].status
+
+
+def see_public_url(installation, **ways):
+    app = installation.zoom.create_app()
+    answer, _ = installation.call("zoom_oauth_apps", "POST", "/api/v1/zoom_oauth_apps",
+                                  {"client_id": app["client_id"], "client_secret": app["client_secret"]}, **ways)
+    return answer.must_be(201).json["webhook_url"].split("/api/")[0]
+
+
+def see_zoom_oauth_url(installation, **ways):
+    app = installation.zoom.create_app()
+    installation.zoom.add_fault(client_id=app["client_id"], path="/oauth/token", delay_ms=400)
+    return installation.call("zoom_oauth_apps", "POST", "/api/v1/zoom_oauth_apps",
+                             {"client_id": app["client_id"], "client_secret": app["client_secret"]}, **ways)[0].status
+
+
+def see_zoom_api_url(installation, **ways):
+    zoom, app = installation.zoom, installation.zoom.create_app()
+    made, _ = installation.call("zoom_oauth_apps", "POST", "/api/v1/zoom_oauth_apps",
+                                {"client_id": app["client_id"], "client_secret": app["client_secret"]})
+    code = zoom.authorize(app["client_id"], zoom.create_user()["id"], redirect_uri="https://customer.example/")["code"]
+    return installation.call("zoom_oauth_connections", "POST", "/api/v1/zoom_oauth_connections", {
+        "zoom_oauth_app_id": made.json["id"], "authorization_code": code,
+        "redirect_uri": "https://customer.example/"}, **ways)[0].status
+
+
+def see_webhook_tolerance(installation, **ways):
+    app = installation.zoom.create_app()
+    made, _ = installation.call("zoom_oauth_apps", "POST", "/api/v1/zoom_oauth_apps", {
+        "client_id": app["client_id"], "client_secret": app["client_secret"], "webhook_secret": "a-webhook-secret"})
+    body = b'{"event": "meeting.alert", "event_ts": 1, "payload": {"account_id": "a", "object": {"id": "1"}}}'
+    timestamp = str(int(time.time()) - 900)
+    signed = hmac.new(b"a-webhook-secret", f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
+    return installation.call("zoom_webhooks", "POST", f"/api/v1/zoom_oauth/webhooks/{made.json['id']}", body, headers={
+        "x-zm-request-timestamp": timestamp, "x-zm-signature": f"v0={signed}"}, **ways)[0].status
+
+
+def see_log(installation, **ways):
+    log = installation.call("status", "GET", "/health", **ways)[1].decode()
+    return "nothing" if not log else "json" if log.startswith("{") else "text"
+
+
+def wait_until_settled(count, looks=20):
+    """What `count()` returns once that is more than none and the same at that many looks in a row."""
+    seen = []
+
+    def is_settled():
+        seen.append(count())
+        return seen[-1] > 0 and seen[-looks:] == [seen[-1]] * looks
+
+    wait_until(is_settled)
+    return seen[-1]
+
+
+def see_threads(installation, settings=None, environment=None):
+    """Of a responder that serves FastCGI; its main thread only waits for the end."""
+    installation.write(installation.good | (settings or {}))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")
+        listener.listen()
+        process = subprocess.Popen([BUILD / "cgi-bin/status"], stdin=listener, stderr=subprocess.PIPE,
+                                   env={"HALLPASS_CONFIG": str(installation.file)} | (environment or {}))
+        tasks = pathlib.Path(f"/proc/{process.pid}/task")
+        try:
+            return wait_until_settled(lambda: len(list(tasks.iterdir())) - 1)
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
+
+
+ready = see_answer("status", "GET", "/ready")
+KEYS = {
+    "database": ("{directory}/hallpass.db", 200, "{directory}/missing.db", 503, ready),
+    "encryption_key_file": ("{directory}/encryption.keys", 200, "{directory}/missing.keys", 0, ready),
+    "public_url": ("https://one.example", "https://one.example", "http://two.example:81/x/",
+                   "http://two.example:81/x", see_public_url),
+    "zoom_oauth_url": ("{zoom}/oauth", 201, NOWHERE, 503, see_zoom_oauth_url),
+    "zoom_api_url": ("{zoom}/v2/", 201, NOWHERE, 503, see_zoom_api_url),
+    "zoom_timeout_ms": ("20000", 201, "100", 504, see_zoom_oauth_url),
+    "webhook_tolerance_s": ("1000", 200, "800", 401, see_webhook_tolerance),
+    "threads": ("3", 3, "5", 5, see_threads),
+    "log_level": ("info", "json", "error", "nothing", see_log),
+    "log_format": ("json", "json", "text", "text", see_log),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_counts_by_file_and_by_environment_and_the_environment_wins(key, installation):
+    one, sees_one, other, sees_other, see = KEYS[key]
+    one, other = (value.format(directory=installation.directory, zoom=installation.zoom.url) for value in (one, other))
+    variable = "HALLPASS_" + key.upper()
+    assert see(installation, settings={key: one}) == sees_one
+    assert see(installation, settings={key: other}) == sees_other
+    assert see(installation, settings={key: one}, environment={variable: other}) == sees_other
+    assert see(installation, settings={key: other}, environment={variable: one}) == sees_one
+
+
+def test_every_key_of_the_contract_is_taken_and_has_a_default(installation):
+    for key in [*KEYS, "allow_private_urls"]:
+        value = KEYS[key][0] if key in KEYS else "true"
+        value = value.format(directory=installation.directory, zoom=installation.zoom.url)
+        assert installation.start("hallpass", settings={key: value}).returncode == 0
+    required = "".join(f"{key} = {installation.good[key]}\n" for key in ("database", "encryption_key_file"))
+    assert installation.start("hallpass", text=required).returncode == 0
+
+
+def test_comments_empty_lines_and_spaces_are_no_part_of_a_value(installation):
+    text = "\n # comment\n#x=y\n\tlog_format\t=  text  \r\n" + "".join(
+        f"{key}={value}\n" for key, value in installation.good.items())
+    result = installation.start("status", text=text)
+    assert result.returncode == 0 and not result.stderr.startswith(b"{")
+
+
+# What is wrong is told in one line, and nothing starts
+
+BAD_VALUES = {
+    "database": [""], "encryption_key_file": [""],
+    "public_url": ["ftp://x", "bots.example.com", "https://", "https:///x", "https://a b", "https://u@x", "https://x?y",
+                   "https://x#y"],
+    "zoom_oauth_url": ["", "zoom.us/oauth"], "zoom_api_url": ["", "//api.zoom.us"],
+    "zoom_timeout_ms": ["", "99", "120001", "10s", "-1", "1e3", "99999999999999999999"],
+    "webhook_tolerance_s": ["0", "86401", "ten"], "allow_private_urls": ["", "yes", "1", "True"],
+    "threads": ["0", "513", "many"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
+}
+
+
+def must_be_refused(result, program, *words):
+    assert result.returncode == 1, result
+    assert result.stdout == b""
+    line = result.stderr.decode()
+    assert line.startswith(f"{program}: ") and line.endswith("\n") and len(line.splitlines()) == 1, line
+    for word in words:
+        assert str(word) in line, (word, line)
+
+
+@pytest.mark.parametrize("key", BAD_VALUES)
+def test_a_bad_value_stops_the_program_naming_file_line_and_key(key, installation):
+    for value in [*BAD_VALUES[key], *(["/x" * 600] if "file" in key or key == "database" else [])]:
+        must_be_refused(installation.start("status", text=f"# one\n# two\n{key} = {value}\n"),
+                        "status", f"{installation.file} line 3", key)
+        must_be_refused(installation.start("status", environment={"HALLPASS_" + key.upper(): value}),
+                        "status", "HALLPASS_" + key.upper())
+
+
+@pytest.mark.parametrize("line, words", [
+    ("no_such_key = 1", "no_such_key"), ("Threads = 3", "Threads"), ("threads 3", "threads 3"), ("= 3", "''"),
+    ("threads", "threads"), ("[section]", "[section]"), ("x" * 5000, "longer")])
+def test_a_line_that_is_no_setting_stops_the_program(line, words, installation):
+    must_be_refused(installation.start("status", text=f"threads = 3\n\n{line}\nlog_level = info\n"),
+                    "status", f"{installation.file} line 3", words)
+
+
+@pytest.mark.parametrize("name", ["HALLPASS_NO_SUCH_KEY", "HALLPASS_", "HALLPASS_THREAD", "HALLPASS_" + "X" * 200])
+def test_an_unknown_key_of_the_environment_stops_the_program(name, installation):
+    must_be_refused(installation.start("status", environment={name: "1"}), "status", name[:60])
+
+
+def test_a_value_with_line_breaks_is_told_in_one_line_all_the_same(installation):
+    for program in ("status", "hallpass-worker", "hallpass"):
+        for value in ("a\nb", "a\r\nb", "a\x1b[31mb"):
+            result = installation.start(program, environment={"HALLPASS_LOG_LEVEL": value})
+            must_be_refused(result, program, "HALLPASS_LOG_LEVEL")
+            assert b"\x1b" not in result.stderr and b"\r" not in result.stderr
+
+
+def bad_key_file(installation, name, text, mode):
+    file = installation.directory / name
+    file.write_text(text)
+    file.chmod(mode)
+    return {"encryption_key_file": str(file)}
+
+
+GOOD_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+KEY_FILES = {
+    "readable_for_all": (GOOD_KEY, 0o604, "chmod 600"), "writable_for_all": (GOOD_KEY, 0o602, "chmod 600"),
+    "writable_for_the_group": (GOOD_KEY, 0o620, "chmod 600"), "empty": ("", 0o600, "holds no key"),
+    "only_a_comment": ("# nothing\n", 0o600, "holds no key"), "too_short": ("# one\nAAEC\n", 0o600, "line 2"),
+    "no_base64": ("!" * 44 + "\n", 0o600, "line 1"),
+}
+
+
+@pytest.mark.parametrize("what", KEY_FILES)
+def test_a_key_file_that_is_too_open_or_holds_no_key_stops_the_program(what, installation):
+    text, mode, words = KEY_FILES[what]
+    settings = bad_key_file(installation, what, text, mode)
+    must_be_refused(installation.start("status", settings=settings), "status",
+                    "encryption_key_file" if "line" not in words else what, settings["encryption_key_file"], words)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_refuses_a_wrong_configuration_in_the_same_way(program, installation):
+    assert installation.start(program).returncode == 0
+    must_be_refused(installation.start(program, text="\nno_such_key = 1\n"),
+                    program, f"{installation.file} line 2", "no_such_key")
+    must_be_refused(installation.start(program, text="threads = none\n"),
+                    program, f"{installation.file} line 1", "threads")
+    must_be_refused(installation.start(program, environment={"HALLPASS_THREADS": "none"}),
+                    program, "HALLPASS_THREADS")
+    for missing in (installation.directory / "missing.conf", installation.directory):
+        must_be_refused(installation.start(program, environment={"HALLPASS_CONFIG": str(missing)}),
+                        program, f"{missing}", "cannot read")
+    settings = bad_key_file(installation, "open_to_all", GOOD_KEY, 0o644)
+    must_be_refused(installation.start(program, settings=settings), program, "encryption_key_file", "chmod 600")

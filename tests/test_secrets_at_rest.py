@@ -1,0 +1,180 @@
+"""Secrets at rest are sealed to their place: nothing in clear, nothing that opens elsewhere."""
+
+import base64
+import os
+import re
+
+import pytest
+
+from support import time_travel
+from support.joiner import make_joiner
+from support.processes import pids_of
+
+SEALED = [("zoom_oauth_apps", "client_secret"), ("zoom_oauth_apps", "webhook_secret"),
+          ("zoom_oauth_credentials", "refresh_token"), ("zoom_oauth_credentials", "access_token")]
+
+
+@pytest.fixture
+def make(stack, zoom, api):
+    return lambda **arguments: make_joiner(stack, zoom, api, **arguments)
+
+
+@pytest.fixture
+def joiner(make):
+    return make()
+
+
+def row_id(stack, joiner):
+    return stack.database.value("SELECT id FROM zoom_oauth_connections WHERE public_id = ?", joiner.id)
+
+
+# In clear
+
+
+def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner):
+    joiner.expire_at_zoom()
+    assert joiner.joins()
+    joiner.refresh().must_be(200)
+    joiner.connected.authorize().must_be(201)
+    api.post("/api/v1/zoom_oauth_connections", json={
+        "zoom_oauth_app_id": joiner.connected.app_id, "redirect_uri": "https://customer.example/x",
+        "authorization_code": "a-code-that-zoom-refuses", "code_verifier": "v" * 30 + "erifier-0123",
+    }).must_be(400)
+    api.patch(f"/api/v1/zoom_oauth_apps/{joiner.connected.app_id}", json={
+        "client_secret": "a-secret-that-zoom-refuses"}).must_be(400)
+    zoom.remove_grant(**joiner.who, event=True)
+    assert joiner.read()["connection_failure_data"]["code"] == "app_deauthorized"
+
+    stack.secrets.add_simulators(zoom, joiner.connected.client_id)
+    assert {"API key", "client_secret", "webhook_secret", "authorization_code", "code_verifier",
+            "access_token", "refresh_token", "local_recording token"} <= set(
+                stack.secrets.kinds.values())
+    assert (stack.directory / "hallpass.db-wal").stat().st_size > 0
+    assert not stack.leaks()
+
+
+@pytest.mark.parametrize("table, column", SEALED)
+def test_what_is_sealed_is_ciphertext(stack, joiner, table, column):
+    values = [row[column] for row in stack.database.rows(
+        f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")]
+    assert values
+    for value in values:
+        assert isinstance(value, bytes) and value[0] == 1
+    assert len({value[5:17] for value in values}) == len(values), "a nonce was used twice"
+
+
+@pytest.mark.parametrize("program", ["bots", "zoom_oauth_connections", "zoom_oauth_apps",
+                                     "zoom_webhooks", "worker"])
+def test_no_program_leaves_a_core_dump(stack, program):
+    for pid in pids_of(stack, program):
+        with open(f"/proc/{pid}/limits") as limits:
+            assert re.search(r"^Max core file size +0 +0 ", limits.read(), re.MULTILINE)
+
+
+# In another place
+
+
+def swap(stack, ada, bob, column):
+    values = [stack.database.value(f"SELECT {column} FROM zoom_oauth_credentials"
+                                   " WHERE connection_id = ?", row_id(stack, joiner))
+              for joiner in (bob, ada)]
+    for joiner, value in zip((ada, bob), values):
+        time_travel.of_connection(stack, f"UPDATE zoom_oauth_credentials SET {column} = ?"
+                                  " WHERE connection_id = ?", joiner.id, value)
+
+
+def test_a_refresh_token_that_was_moved_to_another_row_does_not_open(stack, make):
+    ada = make()
+    bob = make(like=ada.connected)
+    swap(stack, ada, bob, "refresh_token")
+    for joiner in ada, bob:
+        time_travel.expire_access_token(stack, joiner.id)
+        answer = joiner.zoom_tokens()
+        assert (answer["join_flow"], answer["join_flow_reason"]) == (
+            "standard", "credentials_unreadable")
+        assert joiner.refresh().must_be(500).code == "credentials_unreadable"
+        assert time_travel.run_upkeep(stack, joiner.id)["code"] == "credentials_unreadable"
+        assert joiner.refreshes() == 0
+    swap(stack, ada, bob, "refresh_token")
+    assert ada.joins() and bob.joins()
+
+
+def test_an_access_token_that_was_moved_to_another_row_does_not_open(stack, make):
+    ada = make()
+    bob = make(like=ada.connected)
+    swap(stack, ada, bob, "access_token")
+    calls = ada.zoom.count_requests(**ada.who)
+    answer = ada.zoom_tokens()
+    assert (answer["join_flow"], answer["join_flow_reason"]) == ("standard", "credentials_unreadable")
+    assert ada.zoom.count_requests(**ada.who) == calls
+    swap(stack, ada, bob, "access_token")
+    assert ada.joins() and bob.joins()
+
+
+def test_a_value_that_was_moved_to_another_column_does_not_open(stack, joiner):
+    time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET refresh_token = access_token"
+                              " WHERE connection_id = ?", joiner.id)
+    assert joiner.refresh().must_be(500).code == "credentials_unreadable"
+    assert joiner.refreshes() == 0
+
+
+def test_a_new_authorization_mends_credentials_that_do_not_open(stack, joiner):
+    time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET refresh_token = x'01',"
+                              " access_token = x'' WHERE connection_id = ?", joiner.id)
+    assert joiner.zoom_tokens()["join_flow_reason"] == "credentials_unreadable"
+    assert joiner.connected.authorize().must_be(201).json["id"] == joiner.id
+    assert joiner.joins()
+    assert joiner.refresh().must_be(200).json["state"] == "connected"
+
+
+# With other keys
+
+
+def change_keys(stack, joiner, change):
+    stack.down()
+    change(stack.directory / "encryption.keys")
+    stack.up()
+    joiner.api.connection().close()  # it is opened anew
+
+
+def new_key():
+    return base64.b64encode(os.urandom(32)).decode() + "\n"
+
+
+def test_a_database_with_another_key_file_says_so_and_loses_nothing(private_stack, zoom):
+    stack = private_stack()
+    joiner = make_joiner(stack, zoom, stack.create_project().api)
+    kept = (stack.directory / "encryption.keys").read_text()
+    change_keys(stack, joiner, lambda keys: keys.write_text(new_key()))
+    answer = joiner.zoom_tokens()
+    assert (answer["join_flow"], answer["join_flow_reason"]) == ("standard", "credentials_unreadable")
+    refused = joiner.refresh().must_be(500)
+    assert refused.code == "credentials_unreadable" and "no key" in refused.json["error"]
+    doctor = stack.run("hallpass", "doctor", check=False)
+    assert doctor.returncode == 1
+    assert re.search(r"no key opens 4 of 4 .*zoom_oauth_credentials.refresh_token of "
+                     + joiner.id, doctor.stdout)
+    assert joiner.read()["state"] == "connected"
+
+    change_keys(stack, joiner, lambda keys: keys.write_text(kept))
+    assert joiner.joins()
+    assert stack.run("hallpass", "doctor").returncode == 0
+
+
+def test_with_an_older_key_beside_a_newer_one_everything_opens(private_stack, zoom):
+    stack = private_stack()
+    joiner = make_joiner(stack, zoom, stack.create_project().api)
+    change_keys(stack, joiner, lambda keys: keys.write_text(new_key() + keys.read_text()))
+    assert joiner.joins()
+    joiner.refresh().must_be(200)
+    assert joiner.joins()
+
+
+def test_a_key_file_that_others_may_read_is_refused(private_stack):
+    stack = private_stack()
+    keys = stack.directory / "encryption.keys"
+    keys.chmod(0o644)
+    result = stack.run("hallpass-worker", "--once", check=False)
+    keys.chmod(0o600)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and f"chmod 600 {keys}" in result.stderr

@@ -1,0 +1,189 @@
+"""The worker keeps refresh tokens alive that nobody uses, finds revoked users, and drops what is old."""
+
+import pytest
+
+from support import time_travel
+from support.joiner import make_joiner
+from support.time_travel import DAY
+from support.waiting import wait_until
+from support.zoom_user import register_app
+
+HOUR = DAY // 24
+
+
+@pytest.fixture
+def joiner(stack, zoom, api):
+    return make_joiner(stack, zoom, api)
+
+
+@pytest.fixture
+def schedule(stack, joiner):
+    return lambda: stack.database.row(
+        "SELECT next_refresh_at, refresh_attempts FROM zoom_oauth_credentials WHERE connection_id ="
+        " (SELECT id FROM zoom_oauth_connections WHERE public_id = ?)", joiner.id)
+
+
+@pytest.fixture
+def upkeep(stack, joiner):
+    return lambda: time_travel.run_upkeep(stack, joiner.id)
+
+
+@pytest.fixture
+def seconds_ahead(schedule):
+    """How far the next refresh is ahead."""
+    return lambda: (schedule()["next_refresh_at"] - time_travel.now()) / 1_000_000
+
+
+# Upkeep
+
+
+def test_tokens_are_renewed_before_thirty_days_are_over(joiner, upkeep, seconds_ahead):
+    assert 29 * 86400 - 60 <= seconds_ahead() <= 30 * 86400
+    refreshed_at = joiner.read()["last_token_refresh_at"]
+    assert joiner.refreshes() == 0
+    assert "code" not in upkeep()
+    assert joiner.refreshes(status=200) == joiner.refreshes() == 1
+    assert joiner.read()["last_token_refresh_at"] > refreshed_at
+    assert 29 * 86400 - 60 <= seconds_ahead() <= 30 * 86400
+    assert joiner.joins()
+
+
+def test_nobody_else_is_renewed_with_the_one_who_is_due(stack, zoom, api, joiner, upkeep):
+    young = make_joiner(stack, zoom, api, like=joiner.connected)
+    upkeep()
+    assert (joiner.refreshes(), young.refreshes()) == (1, 0)
+
+
+def test_each_use_of_the_refresh_token_puts_the_upkeep_off(stack, joiner, seconds_ahead):
+    in_an_hour = time_travel.now() + 3_600_000_000
+    time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET next_refresh_at = ? WHERE connection_id = ?",
+                              joiner.id, in_an_hour)
+    joiner.refresh().must_be(200)
+    assert 29 * 86400 - 60 <= seconds_ahead() <= 30 * 86400
+
+
+def test_a_revoked_user_is_found_and_disconnected(zoom, joiner, upkeep, schedule):
+    zoom.remove_grant(**joiner.who, event=False)
+    upkeep()
+    connection = joiner.read()
+    assert connection["state"] == "disconnected"
+    assert connection["connection_failure_data"]["code"] == "invalid_grant"
+    assert schedule()["next_refresh_at"] is None
+
+
+def test_what_passes_is_tried_again_later_each_time(joiner, upkeep, schedule, seconds_ahead):
+    with joiner.spoil_refresh(status=502, html=True, times=None):
+        for attempts in 1, 2, 3:
+            assert upkeep()["code"] == "zoom_unavailable"
+            assert schedule()["refresh_attempts"] == attempts
+            longest_s = 30 * 2 ** attempts
+            assert longest_s / 2 - 5 < seconds_ahead() <= longest_s
+    assert joiner.read()["state"] == "connected"
+    assert "code" not in upkeep()
+    assert schedule()["refresh_attempts"] == 0 and seconds_ahead() > 28 * 86400
+
+
+def test_credentials_that_do_not_open_are_tried_again_later_each_time(
+        stack, joiner, upkeep, schedule, seconds_ahead):
+    time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET refresh_token = x'01'"
+                              " WHERE connection_id = ?", joiner.id)
+    for attempts in 1, 2, 3:
+        assert upkeep()["code"] == "credentials_unreadable"
+        assert schedule()["refresh_attempts"] == attempts
+    assert 115 < seconds_ahead() <= 240
+    assert joiner.refreshes() == 0 and joiner.read()["state"] == "connected"
+
+
+@pytest.mark.parametrize("form", ["seconds", "http_date", "iso8601"])
+def test_a_rate_limit_is_waited_for_as_long_as_zoom_says(joiner, upkeep, seconds_ahead, form):
+    with joiner.spoil_refresh(rate_limit="daily", retry_after=form, retry_after_s=5 * 3600):
+        upkeep()
+    assert 5 * 3600 - 60 <= seconds_ahead() <= 5 * 3600 + 60
+    assert joiner.read()["state"] == "connected"
+
+
+def test_a_new_client_secret_lets_what_had_failed_be_tried_at_once(zoom, api, joiner, upkeep):
+    zoom.change_app(joiner.connected.client_id, client_secret="a-secret-for-the-upkeep")
+    assert "code" in upkeep()
+    app = f"/api/v1/zoom_oauth_apps/{joiner.connected.app_id}"
+    assert api.get(app).json["state"] == "credentials_invalid"
+    assert joiner.read()["state"] == "connected"
+    api.patch(app, json={"client_secret": "a-secret-for-the-upkeep"}).must_be(200)
+    wait_until(lambda: joiner.refreshes(status=200) == 1, what="the worker trying again")
+    wait_until(lambda: api.get(app).json["state"] == "active")
+
+
+# Clean-up
+
+
+@pytest.fixture
+def clean_up(stack):
+    def run():
+        count = len(time_travel.pieces(stack, "clean_up"))
+        time_travel.make_clean_up_due(stack)
+        wait_until(lambda: len(time_travel.pieces(stack, "clean_up")) > count, what="the clean-up")
+    return run
+
+
+@pytest.fixture
+def app_id(stack, api, zoom):
+    """Of an app of the test's own, inside the database."""
+    return stack.database.value("SELECT id FROM zoom_oauth_apps WHERE public_id = ?",
+                                register_app(api, zoom)[1]["id"])
+
+
+def test_what_is_old_is_dropped_and_what_is_young_is_kept(stack, app_id, joiner, clean_up):
+    connection_id = stack.database.value(
+        "SELECT id FROM zoom_oauth_connections WHERE public_id = ?", joiner.id)
+    now = time_travel.now()
+
+    def add(sql, age, *values):
+        assert time_travel.write(stack, sql, app_id, now - age, *values) == 1
+
+    event = "INSERT INTO zoom_events (app_id, received_at, body_sha256) VALUES (?1, ?2, ?3)"
+    add(event, 7 * DAY - HOUR, b"young")
+    add(event, 7 * DAY + HOUR, b"old")
+
+    code = ("INSERT INTO zoom_authorizations (app_id, created_at, code_sha256, public_id, request,"
+            " next_attempt_at) VALUES (?1, ?2, ?3, hex(?3) || ?1, '{}', ?4)")
+    add(code, HOUR - HOUR // 6, b"young", None)
+    add(code, HOUR + HOUR // 6, b"old", None)
+    add(code, HOUR + HOUR // 6, b"to be finished", now + DAY)
+
+    meeting = ("INSERT INTO zoom_meetings (app_id, known_at, meeting_id, connection_id, live_at)"
+               " VALUES (?1, ?2, ?3, ?4, ?5)")
+    add(meeting, 60 * DAY - HOUR, 1, connection_id, 0)
+    add(meeting, 60 * DAY + HOUR, 2, connection_id, 0)
+    add(meeting, 60 * DAY + HOUR, 3, connection_id, now - DAY)  # it took place since
+    add(meeting, 7 * DAY - HOUR, 4, None, 0)
+    add(meeting, 7 * DAY + HOUR, 5, None, 0)
+
+    participant = ("INSERT INTO zoom_meeting_participants (app_id, changed_at, meeting_id,"
+                   " connection_id, is_present) VALUES (?1, ?2, ?3, ?4, 1)")
+    add(participant, 30 * DAY - HOUR, 1, connection_id)
+    add(participant, 30 * DAY + HOUR, 2, connection_id)
+
+    def left(column, table):
+        return [row["it"] for row in stack.database.rows(
+            f"SELECT {column} AS it FROM {table} WHERE app_id = ? ORDER BY it", app_id)]
+
+    clean_up()
+    assert left("body_sha256", "zoom_events") == [b"young"]
+    assert left("code_sha256", "zoom_authorizations") == [b"to be finished", b"young"]
+    assert left("meeting_id", "zoom_meetings") == [1, 3, 4]
+    assert left("meeting_id", "zoom_meeting_participants") == [1]
+
+
+def test_one_clean_up_drops_all_that_is_old_however_much(stack, app_id, clean_up):
+    time_travel.write(
+        stack, "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers"
+        " WHERE n < 2500) INSERT INTO zoom_events (app_id, received_at, body_sha256)"
+        " SELECT ?, 1, CAST(n AS BLOB) FROM numbers", app_id)
+    clean_up()
+    assert stack.database.value("SELECT count(*) FROM zoom_events WHERE app_id = ?", app_id) == 0
+
+
+def test_the_next_clean_up_is_an_hour_ahead(stack, clean_up):
+    clean_up()
+    next_at = stack.database.value("SELECT next_at FROM periodic_jobs WHERE name = 'clean_up'")
+    assert HOUR - HOUR // 60 <= next_at - time_travel.now() <= HOUR

@@ -1,0 +1,537 @@
+"""From an authorization code to a connection over HTTP, whatever goes wrong on the way."""
+
+import base64
+import hashlib
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support.processes import kill
+from support.time_travel import pieces, write
+from support.waiting import wait_until
+from support.zoom_user import REDIRECT_URI, ConnectedUser, register_app as register_app_of
+
+CONNECTIONS = "/api/v1/zoom_oauth_connections"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+RECORDING_SCOPES = ["user:read:user", "meeting:read:list_meetings", "meeting:read:local_recording_token"]
+ONBEHALF_SCOPES = ["user:read:user", "user:read:token"]
+
+
+@pytest.fixture
+def new_user(api, zoom, register_app):
+    """A user who has not authorized the app yet; `like` shares the app."""
+    def make(like=None, **user_fields):
+        app, registered = (like.app, like.registered) if like else register_app()
+        return ConnectedUser(api, zoom, app, registered, zoom.create_user(**user_fields))
+    return make
+
+
+def post_code(api, user, code, **fields):
+    return api.post(CONNECTIONS, json={
+        "zoom_oauth_app_id": user.app_id, "authorization_code": code, "redirect_uri": REDIRECT_URI} | fields)
+
+
+def exchanges(zoom, user, **filters):
+    return zoom.count_requests(client_id=user.client_id, grant_type="authorization_code", **filters)
+
+
+def connections_of(project):
+    return project.stack.database.rows(
+        "SELECT * FROM zoom_oauth_connections WHERE project_id = ? ORDER BY id", project.row_id)
+
+
+def must_have_working_credentials(user, connection_id):
+    """Zoom takes what is stored, and it is the newest grant's."""
+    answer = user.api.post(f"{CONNECTIONS}/{connection_id}/refresh").must_be(200).json
+    assert answer["state"] == "connected"
+    assert user.grant()["refreshes"] == 1
+    return answer
+
+
+# The good way
+
+def test_a_new_authorization_becomes_a_connection(new_user, api):
+    user = new_user()
+    made = user.authorize(metadata={"plan": "gold"}, deduplication_key="customer-7").must_be(201).json
+    assert re.fullmatch("zoauth_[0-9A-Za-z]{16,}", made["id"])
+    assert sorted(made.pop("scopes")) == sorted(user.app["scopes"])
+    for name in ("created_at", "updated_at", "last_token_refresh_at"):
+        assert TIME.fullmatch(made[name]), name
+    assert made == {
+        "id": made["id"], "zoom_oauth_connection_id": made["id"], "zoom_oauth_app_id": user.app_id,
+        "user_id": user.user_id, "account_id": user.user["account_id"], "email": user.user["email"],
+        "deduplication_key": "customer-7", "state": "connected", "connection_failure_data": None,
+        "metadata": {"plan": "gold"}, "is_local_recording_token_supported": True,
+        "is_onbehalf_token_supported": False, "created_at": made["created_at"],
+        "updated_at": made["updated_at"], "last_token_refresh_at": made["last_token_refresh_at"],
+        "last_successful_sync_at": None, "last_attempted_sync_at": made["last_attempted_sync_at"]}
+    assert user.read()["id"] == made["id"]
+    must_have_working_credentials(user, made["id"])
+
+
+def test_what_is_left_out_has_its_default(new_user):
+    made = new_user().authorize().must_be(201).json
+    assert (made["metadata"], made["deduplication_key"]) == ({}, None)
+    assert (made["is_local_recording_token_supported"], made["is_onbehalf_token_supported"]) == (True, False)
+
+
+def test_a_meeting_sync_starts_at_once(new_user, api, zoom):
+    user = new_user()
+    meetings = {meeting["id"] for meeting in zoom.create_meetings(user.user_id, 3)["meetings"]}
+    user.authorize().must_be(201)
+    wait_until(lambda: user.read()["last_successful_sync_at"])
+    known = api.get(f"{CONNECTIONS}/{user.id}/meetings").must_be(200).json["results"]
+    assert {int(meeting["meeting_id"]) for meeting in known} == meetings
+
+
+def test_authorizing_again_keeps_the_id_and_takes_the_new_credentials(new_user, project):
+    user = new_user()
+    first = user.authorize(metadata={"a": 1}, deduplication_key="k").must_be(201).json
+    second = user.authorize(is_onbehalf_token_supported=True).must_be(201).json
+    assert second["id"] == first["id"]
+    assert (second["created_at"], second["metadata"], second["deduplication_key"]) == (
+        first["created_at"], {"a": 1}, "k")
+    assert (second["is_onbehalf_token_supported"], first["is_onbehalf_token_supported"]) == (True, False)
+    assert user.authorize(metadata={"b": 2}).must_be(201).json["metadata"] == {"b": 2}
+    assert len(connections_of(project)) == 1
+    must_have_working_credentials(user, first["id"])
+
+
+def test_authorizing_again_connects_what_was_disconnected(new_user, api, zoom):
+    user = new_user()
+    first = user.authorize().must_be(201).json
+    zoom.remove_grant(user.client_id, user.user_id, event=False)
+    assert api.post(f"{CONNECTIONS}/{user.id}/refresh").must_be(200).json["state"] == "disconnected"
+    again = user.authorize().must_be(201).json
+    assert (again["id"], again["state"], again["connection_failure_data"]) == (first["id"], "connected", None)
+    must_have_working_credentials(user, first["id"])
+
+
+def test_one_zoom_user_has_a_connection_per_app(connect_user, project):
+    first = connect_user()
+    second = connect_user(user=first.user)
+    assert first.id != second.id and first.read()["state"] == second.read()["state"] == "connected"
+    assert len(connections_of(project)) == 2
+
+
+@pytest.mark.parametrize("method", ["S256", "plain"])
+def test_a_code_of_pkce_needs_its_verifier(method, new_user, api, zoom):
+    user, verifier = new_user(), "verifier-0123456789-0123456789-0123456789-abc"
+    digest = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=") if method == "S256" else verifier
+    code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI, code_challenge=challenge,
+                          code_challenge_method=method)["code"]
+    for wrong in ({}, {"code_verifier": "wrong-" + verifier}):
+        answer = post_code(api, user, code, **wrong)
+        assert (answer.status, answer.code) == (400, "authorization_failed")
+    post_code(api, user, code, code_verifier=verifier).must_be(201)
+
+
+# Which app
+
+def test_the_app_may_be_left_out_where_there_is_exactly_one(api, zoom, register_app):
+    code = {"authorization_code": "some-code-0123456789", "redirect_uri": REDIRECT_URI}
+    answer = api.post(CONNECTIONS, json=code).must_be(400)
+    assert answer.code == "no_zoom_oauth_app"
+
+    app, registered = register_app()
+    good = zoom.authorize(app["client_id"], zoom.create_user()["id"], redirect_uri=REDIRECT_URI)["code"]
+    made = api.post(CONNECTIONS, json=code | {"authorization_code": good}).must_be(201).json
+    assert made["zoom_oauth_app_id"] == registered["id"]
+
+    register_app()
+    answer = api.post(CONNECTIONS, json=code).must_be(400)
+    assert answer.code == "several_zoom_oauth_apps"
+    assert "zoom_oauth_app_id" in answer.json["error"]
+
+
+def test_another_projects_app_is_the_same_as_none(other_api, api, zoom, new_user):
+    user = new_user()
+    code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+    answer = post_code(other_api, user, code).must_be(400)
+    assert set(answer.fields) == {"zoom_oauth_app_id"}
+    assert exchanges(zoom, user) == 0
+    post_code(api, user, code).must_be(201)
+
+
+# The same code again
+
+def test_the_same_code_again_returns_the_first_answer(new_user, api, zoom):
+    user = new_user()
+    first = user.authorize(metadata={"a": 1}).must_be(201)
+    api.patch(f"{CONNECTIONS}/{user.id}", json={"metadata": {"a": 2}}).must_be(200)
+    again = post_code(api, user, user.code, metadata={"a": 3})
+    assert (again.status, again.body) == (201, first.body)
+    assert user.read()["metadata"] == {"a": 2}
+    assert exchanges(zoom, user) == 1
+
+
+def test_a_refusal_for_good_is_the_first_answer_too(new_user, api, zoom):
+    user = new_user(status="pending")
+    first = user.authorize().must_be(400)
+    zoom.activate_user(user.user_id, event=False)
+    again = post_code(api, user, user.code)
+    assert (again.status, again.body) == (400, first.body)
+    assert exchanges(zoom, user) == 1
+    assert user.authorize().status == 201
+
+
+def test_the_same_code_is_exchanged_once_however_many_post_it_at_once(new_user, api, cgi, zoom):
+    """Two threads of a responder, and another process."""
+    user = new_user()
+    code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+    body = {"zoom_oauth_app_id": user.app_id, "authorization_code": code, "redirect_uri": REDIRECT_URI}
+    with zoom.fault(client_id=user.client_id, path="/oauth/token", grant_type="authorization_code",
+                    delay_ms=300, times=None), ThreadPoolExecutor(3) as threads:
+        calls = [threads.submit(api.post, CONNECTIONS, json=body) for _ in range(2)]
+        calls.append(threads.submit(cgi, "zoom_oauth_connections", "POST", CONNECTIONS, body))
+        answers = [call.result().must_be(201) for call in calls]
+    assert len({answer.json["id"] for answer in answers}) == 1
+    assert exchanges(zoom, user) == 1
+    must_have_working_credentials(user, answers[0].json["id"])
+
+
+# What the user granted, and who the user is
+
+@pytest.mark.parametrize("fields, granted, missing", [
+    ({}, ["user:read:user"], RECORDING_SCOPES[1:]),
+    ({}, ONBEHALF_SCOPES, RECORDING_SCOPES[1:]),
+    ({}, ["user:read", "meeting:read"], RECORDING_SCOPES[2:]),
+    ({}, ["user:read:user", "meeting:read:list_meetings:extra", "meeting:read:local_recording_token"],
+     RECORDING_SCOPES[1:2]),
+    ({"is_onbehalf_token_supported": True}, RECORDING_SCOPES, ["user:read:token"]),
+    ({"is_onbehalf_token_supported": True, "is_local_recording_token_supported": False},
+     RECORDING_SCOPES, ["user:read:token"]),
+    ({"is_local_recording_token_supported": False}, ["meeting:read"], ["user:read:user"]),
+    ({}, ["meeting:read"], ["user:read:user", "meeting:read:local_recording_token"]),
+])
+def test_missing_scopes_are_listed_by_their_granular_names(fields, granted, missing, new_user, project, zoom):
+    user = new_user()
+    answer = user.authorize(scopes=granted, **fields).must_be(400)
+    assert answer.code == "missing_scopes"
+    assert answer.json["details"]["missing_scopes"] == missing
+    assert all(scope in answer.json["error"] for scope in missing)
+    assert connections_of(project) == []
+    again = post_code(project.api, user, user.code, **fields)
+    assert (again.status, again.body, exchanges(zoom, user)) == (400, answer.body, 1)
+
+
+@pytest.mark.parametrize("fields, granted", [
+    ({}, RECORDING_SCOPES),
+    ({}, [scope + ":admin" for scope in RECORDING_SCOPES]),
+    ({}, ["user:read", "meeting:read", "meeting_token:read:local_recording"]),
+    ({}, ["user:read:admin", "meeting:read:admin", "meeting_token:read:admin:local_recording"]),
+    ({"is_onbehalf_token_supported": True, "is_local_recording_token_supported": False}, ONBEHALF_SCOPES),
+    ({"is_onbehalf_token_supported": True, "is_local_recording_token_supported": False}, ["user:read"]),
+    ({"is_local_recording_token_supported": False}, ["user:read:user"]),
+])
+def test_granular_and_classic_scopes_are_taken(fields, granted, new_user):
+    assert new_user().authorize(scopes=granted, **fields).must_be(201).json["scopes"] == granted
+
+
+def test_too_few_scopes_of_a_known_user_still_leave_the_new_credentials(new_user, project):
+    user = new_user()
+    first = user.authorize(metadata={"a": 1}).must_be(201).json
+    refused = user.authorize(scopes=["user:read:user"], metadata={"a": 2}).must_be(400)
+    assert refused.code == "missing_scopes"
+    now = must_have_working_credentials(user, first["id"])
+    # The settings of a refused request do not count; what Zoom granted does.
+    assert (now["metadata"], now["scopes"]) == ({"a": 1}, ["user:read:user"])
+
+
+@pytest.mark.parametrize("status", ["pending", "inactive"])
+def test_a_user_who_is_not_active_is_refused(status, new_user, project):
+    answer = new_user(status=status).authorize().must_be(400)
+    assert answer.code == "user_not_active"
+    assert status in answer.json["error"]
+    assert connections_of(project) == []
+
+
+def test_a_zoom_that_denies_a_scope_which_it_granted_is_a_502(new_user, project, zoom):
+    user = new_user()
+    denial = {"code": 4711, "message": "Invalid access token, does not contain scopes:[user:read:user]."}
+    with zoom.fault(client_id=user.client_id, path="/v2/users/me", status=400, body=denial):
+        answer = user.authorize().must_be(502)
+    assert answer.code == "zoom_error"
+    assert answer.json["details"]["zoom"]["code"] == "4711"
+    post_code(project.api, user, user.code).must_be(201)
+    assert exchanges(zoom, user) == 1
+
+
+# deduplication_key
+
+def test_a_key_is_unique_within_its_app_only(new_user):
+    first, second = new_user(), new_user()
+    a = first.authorize(deduplication_key="same").must_be(201).json
+    b = second.authorize(deduplication_key="same").must_be(201).json
+    assert a["id"] != b["id"] and a["deduplication_key"] == b["deduplication_key"] == "same"
+    assert first.read()["user_id"] == first.user_id
+
+
+def test_a_user_who_comes_again_may_have_a_new_key(new_user, project):
+    user = new_user()
+    first = user.authorize(deduplication_key="old").must_be(201).json
+    again = user.authorize(deduplication_key="new").must_be(201).json
+    assert (again["id"], again["deduplication_key"]) == (first["id"], "new")
+    other = new_user(like=user).authorize(deduplication_key="old").must_be(201).json
+    assert other["id"] != first["id"]
+
+
+def test_the_same_key_with_another_zoom_user_moves_the_connection(new_user, api, zoom, project):
+    old = new_user()
+    new = new_user(like=old)
+    old_meeting = zoom.create_meeting(old.user_id)["id"]
+    new_meeting = zoom.create_meeting(new.user_id)["id"]
+    first = old.authorize(deduplication_key="customer", metadata={"a": 1}).must_be(201).json
+    path = f"{CONNECTIONS}/{first['id']}"
+
+    def meetings():
+        return {int(row["meeting_id"]) for row in api.get(f"{path}/meetings").json["results"]}
+
+    wait_until(lambda: meetings() == {old_meeting})
+    with zoom.fault(client_id=new.client_id, path="/v2/users/me/meetings", hold="before"):
+        moved = new.authorize(deduplication_key="customer").must_be(201).json
+        assert meetings() == set()
+    assert (moved["id"], moved["user_id"], moved["email"]) == (first["id"], new.user_id, new.user["email"])
+    assert (moved["metadata"], moved["created_at"]) == ({"a": 1}, first["created_at"])
+    wait_until(lambda: meetings() == {new_meeting})
+    must_have_working_credentials(new, first["id"])
+
+    # The old user is free to come again, as somebody else.
+    again = old.authorize().must_be(201).json
+    assert again["id"] != first["id"]
+    assert len(connections_of(project)) == 2
+
+
+def test_a_move_forgets_in_which_meetings_the_old_user_was(new_user, zoom, database):
+    old = new_user()
+    new = new_user(like=old)
+    moved = old.authorize(deduplication_key="customer").must_be(201).json
+    zoom.participant_joined(zoom.create_meeting(old.user_id)["id"], old.user_id)
+    present = ("SELECT count(*) FROM zoom_meeting_participants WHERE connection_id ="
+               " (SELECT id FROM zoom_oauth_connections WHERE public_id = ?)", moved["id"])
+    assert database.value(*present) == 1
+    new.authorize(deduplication_key="customer").must_be(201)
+    assert database.value(*present) == 0
+
+
+def test_a_sync_of_the_old_user_that_is_under_way_brings_nothing_back(new_user, api, zoom, stack):
+    old = new_user()
+    new = new_user(like=old)
+    zoom.create_meeting(old.user_id)
+    new_meeting = zoom.create_meeting(new.user_id)["id"]
+    page = {"client_id": old.client_id, "path": "/v2/users/me/meetings"}
+    with zoom.fault(user_id=old.user_id, hold="after", **page):
+        old.authorize(deduplication_key="customer").must_be(201)
+        zoom.wait_for_requests(1, user_id=old.user_id, state="in_flight", **page)
+        moved = new.authorize(deduplication_key="customer").must_be(201).json
+    wait_until(lambda: len(pieces(stack, "meeting_sync", moved["id"])) == 2)
+    known = api.get(f"{CONNECTIONS}/{moved['id']}/meetings").json["results"]
+    assert [int(meeting["meeting_id"]) for meeting in known] == [new_meeting]
+
+
+@pytest.mark.parametrize("own_key", [{"deduplication_key": "second"}, {}], ids=["another key", "no key"])
+def test_a_key_of_another_connection_is_a_conflict_and_the_credentials_are_kept(own_key, new_user, api, zoom):
+    first = new_user()
+    second = new_user(like=first)
+    a = first.authorize(deduplication_key="first").must_be(201).json
+    b = second.authorize(**own_key).must_be(201).json
+    zoom.remove_grant(second.client_id, second.user_id, event=False)
+    assert api.post(f"{CONNECTIONS}/{b['id']}/refresh").json["state"] == "disconnected"
+
+    answer = second.authorize(deduplication_key="first").must_be(409)
+    assert answer.code == "deduplication_key_conflict"
+    assert a["id"] in answer.json["error"] and b["id"] in answer.json["error"]
+    assert sorted(answer.json["details"].values()) == sorted([a["id"], b["id"]])
+    now = must_have_working_credentials(second, b["id"])
+    assert now["deduplication_key"] == own_key.get("deduplication_key")
+    assert api.get(f"{CONNECTIONS}/{a['id']}").json["user_id"] == first.user_id
+    again = post_code(api, second, second.code, deduplication_key="first")
+    assert (again.status, again.body) == (409, answer.body)
+
+
+# Zoom refuses
+
+@pytest.mark.parametrize("how", ["unknown", "expired", "used", "of another redirect_uri", "of another app"])
+def test_a_code_that_zoom_refuses_is_told_with_zooms_reason(how, new_user, api, zoom, project):
+    user = new_user()
+    of_app = new_user() if how == "of another app" else user
+    code = zoom.authorize(of_app.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+    fields = {}
+    if how == "unknown":
+        code = "made-up-code-0123456789"
+    elif how == "expired":
+        zoom.expire_code(code)
+    elif how == "used":
+        zoom.add_fault(client_id=user.client_id, path="/oauth/token", drop="after")
+        post_code(api, user, code).must_be(503)
+    elif how == "of another redirect_uri":
+        fields = {"redirect_uri": REDIRECT_URI + "/"}
+    answer = post_code(api, user, code, **fields).must_be(400)
+    assert answer.code == "authorization_failed"
+    told = answer.json["details"]["zoom"]
+    assert (told["status"], told["code"]) == (400, "invalid_grant")
+    assert told["reason"] and told["reason"] in answer.json["error"]
+    assert connections_of(project) == []
+
+
+def test_a_wrong_client_secret_is_the_apps_fault_and_the_code_stays_good(new_user, api, zoom):
+    user = new_user()
+    right = user.app["client_secret"]
+    zoom.change_app(user.client_id, client_secret="changed-at-zoom-01")
+    answer = user.authorize().must_be(400)
+    assert answer.code == "invalid_client_credentials"
+    assert api.get(f"/api/v1/zoom_oauth_apps/{user.app_id}").json["state"] == "credentials_invalid"
+    zoom.change_app(user.client_id, client_secret=right)
+    post_code(api, user, user.code).must_be(201)
+
+
+# Zoom, or we, are interrupted
+
+FAILURES = {
+    "is down": ({"status": 500}, 503, "zoom_unavailable"),
+    "hangs up": ({"drop": "before"}, 503, "zoom_unavailable"),
+    "limits the rate": ({"rate_limit": "per_second"}, 503, "zoom_unavailable"),
+    "answers with broken JSON": ({"broken_json": True}, 503, "zoom_unavailable"),
+    "answers with a page": ({"status": 404, "html": True}, 503, "zoom_unavailable"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_code_is_good_for_another_try_where_zoom_at_the_exchange(failure, new_user, api, zoom):
+    fault, status, code = FAILURES[failure]
+    if failure == "answers with broken JSON":
+        fault = {"status": 503, "body": "{\"broken"}
+    user = new_user()
+    with zoom.fault(client_id=user.client_id, path="/oauth/token", grant_type="authorization_code",
+                    times=None, **fault):
+        answer = user.authorize().must_be(status)
+    assert answer.code == code and int(answer.headers["retry-after"]) > 0
+    post_code(api, user, user.code).must_be(201)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_no_tokens_are_lost_where_zoom_after_the_exchange(failure, new_user, api, zoom, project):
+    fault, status, code = FAILURES[failure]
+    user = new_user()
+    with zoom.fault(client_id=user.client_id, path="/v2/users/me", times=None, **fault):
+        answer = user.authorize().must_be(status)
+    assert answer.code == code and int(answer.headers["retry-after"]) > 0
+    assert connections_of(project) == []
+    made = post_code(api, user, user.code).must_be(201).json
+    assert exchanges(zoom, user) == 1
+    must_have_working_credentials(user, made["id"])
+
+
+def test_no_tokens_are_lost_where_zoom_is_too_slow_after_the_exchange(private_stack, zoom):
+    api = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=500).create_project().api
+    app, registered = register_app_of(api, zoom)
+    user = ConnectedUser(api, zoom, app, registered, zoom.create_user())
+    with zoom.fault(client_id=user.client_id, path="/v2/users/me", hold="before"):
+        answer = user.authorize().must_be(504)
+    assert answer.code == "zoom_timeout"
+    made = post_code(api, user, user.code).must_be(201).json
+    assert exchanges(zoom, user) == 1
+    must_have_working_credentials(user, made["id"])
+
+
+@pytest.fixture
+def interrupted(private_stack, zoom):
+    """Makes a user whose responder was killed between the exchange and users/me."""
+    def make(**user_fields):
+        stack = private_stack()
+        project = stack.create_project()
+        app, registered = register_app_of(project.api, zoom)
+        user = ConnectedUser(project.api, zoom, app, registered, zoom.create_user(**user_fields))
+        user.stack, user.project = stack, project
+        with zoom.fault(client_id=user.client_id, path="/v2/users/me", hold="before"):
+            caller = threading.Thread(target=user.authorize)
+            caller.start()
+            zoom.wait_for_requests(1, client_id=user.client_id, path="/v2/users/me", state="in_flight")
+            kill(stack, "zoom_oauth_connections")
+            caller.join()
+        assert (user.answer.status, user.answer.code) == (503, "service_unavailable")
+        assert connections_of(project) == []
+        return user
+    return make
+
+
+def test_a_code_posted_again_after_a_crash_needs_no_second_exchange(interrupted, zoom):
+    user = interrupted()
+    # The dead one's lease, which would run out by itself.
+    assert write(user.stack, "UPDATE zoom_authorizations SET lease_until = 0 WHERE holder IS NOT NULL") == 1
+    made = post_code(user.api, user, user.code).must_be(201).json
+    assert made["user_id"] == user.user_id
+    assert exchanges(zoom, user) == 1
+    must_have_working_credentials(user, made["id"])
+
+
+@pytest.mark.parametrize("status", ["active", "pending"])
+def test_the_worker_finishes_what_nobody_posts_again(status, interrupted, zoom):
+    user = interrupted(status=status)
+    assert write(user.stack, "UPDATE zoom_authorizations SET next_attempt_at = 1 WHERE next_attempt_at > 1") == 1
+    user.stack.run("hallpass-worker", "--once")
+    wait_until(lambda: user.stack.database.value("SELECT refresh_token IS NULL FROM zoom_authorizations"))
+    again = post_code(user.api, user, user.code)
+    if status == "active":
+        assert again.must_be(201).json["user_id"] == user.user_id
+        must_have_working_credentials(user, again.json["id"])
+    else:
+        assert (again.status, again.code) == (400, "user_not_active")
+    assert exchanges(zoom, user) == 1
+
+
+def test_the_worker_finishes_it_even_after_the_access_token_has_expired(interrupted, zoom):
+    user = interrupted()
+    zoom.expire_access_tokens(user.client_id, user.user_id)
+    assert write(user.stack, "UPDATE zoom_authorizations SET next_attempt_at = 1, access_token_expires_at = 1") == 1
+    user.stack.run("hallpass-worker", "--once")
+    wait_until(lambda: connections_of(user.project))
+    assert post_code(user.api, user, user.code).must_be(201).json["user_id"] == user.user_id
+    assert (exchanges(zoom, user), user.grant()["refreshes"]) == (1, 1)
+
+
+# Two authorizations of one user at once
+
+def test_an_older_authorization_whose_tokens_come_late_changes_nothing(new_user, api, zoom):
+    user = new_user()
+    older = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+    with ThreadPoolExecutor(1) as pool:
+        with zoom.fault(client_id=user.client_id, grant_type="authorization_code",
+                        hold="after") as held:
+            late = pool.submit(post_code, api, user, older)
+            wait_until(lambda: (user.grant() or {}).get("living"), what="the older exchange")
+            made = user.authorize().must_be(201).json
+            zoom.release_fault(held["id"])
+        assert late.result().must_be(400).code == "authorization_failed"
+    assert post_code(api, user, older).must_be(400).code == "authorization_failed"
+    must_have_working_credentials(user, made["id"])
+
+
+def test_an_older_authorization_that_is_settled_late_does_not_overwrite_the_newer(new_user, api, zoom):
+    user = new_user()
+    older = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+    with ThreadPoolExecutor(1) as pool:
+        with zoom.fault(client_id=user.client_id, path="/v2/users/me", hold="after") as held:
+            late = pool.submit(post_code, api, user, older, metadata={"answer": "late"})
+            zoom.wait_for_requests(1, client_id=user.client_id, path="/v2/users/me", state="in_flight")
+            made = user.authorize(metadata={"answer": "newest"}).must_be(201).json
+            zoom.release_fault(held["id"])
+        told = late.result().must_be(201).json
+    assert (told["id"], told["metadata"]) == (made["id"], {"answer": "newest"})
+    must_have_working_credentials(user, made["id"])
+
+
+def test_a_newer_authorization_whose_answer_comes_first_to_a_clock_that_is_behind_is_kept(new_user, stack):
+    user = new_user()
+    made = user.authorize().must_be(201).json
+    # As if the first answer had been stamped by a clock that was set back since.
+    assert write(stack, "UPDATE zoom_oauth_credentials SET authorized_at = authorized_at"
+                 " + 3600000000 WHERE connection_id = (SELECT id FROM zoom_oauth_connections WHERE public_id = ?)",
+                 made["id"]) == 1
+    assert user.authorize().must_be(201).json["id"] == made["id"]
+    answer = user.api.post(f"{CONNECTIONS}/{made['id']}/refresh").must_be(200).json
+    assert answer["state"] == "connected" and user.grant()["living"]
