@@ -597,7 +597,7 @@ inline exchange(k)
 }
 
 /* A refresh with the token that the exchange gave, which Zoom takes only if no other came later. */
-inline probe_exchanged(k)
+inline prove(k)
 {
 	d_step { tell_time(asked_at[k]) };
 	d_step {
@@ -612,18 +612,18 @@ inline probe_exchanged(k)
 	d_step { tell_time(exchanged_at[k]) }
 }
 
-#ifdef REAUTHORIZE_ASKS_ZOOM
-#define is_outdated(k) false
-#define is_in_doubt(k) (REAUTHORIZATIONS > 1 && authorized_at >= asked_at[k])
-#else
+#ifdef REAUTHORIZE_TRUSTS_ARRIVAL
 #define is_outdated(k) (authorized_at > exchanged_at[k])
-#define is_in_doubt(k) false
+#define is_contested(k) false
+#else
+#define is_outdated(k) false
+#define is_contested(k) (REAUTHORIZATIONS > 1 && authorized_at >= asked_at[k])
 #endif
 
 inline reauthorize(k)
 {
 	d_step {
-		reauthorized[k] != 0 && !is_in_doubt(k) ->
+		reauthorized[k] != 0 && !is_contested(k) ->
 		if
 		:: !is_outdated(k) ->
 			renew_row(reauthorized[k]);
@@ -642,9 +642,9 @@ proctype authorizer(byte k)
 	exchange(k);
 end:	do
 	:: reauthorize(k)
-#ifdef REAUTHORIZE_ASKS_ZOOM
-	:: atomic { reauthorized[k] != 0 && is_in_doubt(k) -> skip };
-		probe_exchanged(k)
+#ifndef REAUTHORIZE_TRUSTS_ARRIVAL
+	:: atomic { reauthorized[k] != 0 && is_contested(k) -> skip };
+		prove(k)
 #endif
 	:: d_step {
 		/* It dies. A grant whose token none of us has is as good as none. */
