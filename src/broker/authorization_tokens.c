@@ -1,5 +1,8 @@
 #include "broker/authorization_tokens.h"
 
+#include "base/failpoint.h"
+#include "broker/refresh.h"
+
 #include <time.h>
 
 enum { STORE_TRIES = 200, STORE_PAUSE_MS = 50 };
@@ -38,6 +41,7 @@ bool authorization_tokens_store(struct broker *broker, struct authorization *row
 	row->exchanged_at = clock_now(broker->clock);
 	row->access_token_expires_at = row->exchanged_at + tokens->expires_in_s * SECOND;
 	row->scopes = tokens->scope;
+	row->renewal_began_at = 0;
 	for (int tries = 1; !store_tokens_once(broker, row, project_id, tokens, err); tries++) {
 		if (tries == STORE_TRIES || !error_is_passing(err))
 			return false;
@@ -59,6 +63,29 @@ bool authorization_tokens_open(struct broker *broker, const struct authorization
 				   &tokens->refresh_token, err);
 }
 
+/* Committed before Zoom is asked: where its answer does not come to the disk, these tokens are in doubt. */
+static bool note_renewal(struct broker *broker, struct authorization *row, instant began_at,
+			 struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	if (!transaction_begin(&transaction, broker->db, err) ||
+	    !authorization_note_renewal(broker->db, row, began_at, err) ||
+	    !transaction_commit(&transaction, err))
+		return false;
+	row->renewal_began_at = began_at;
+	return true;
+}
+
+/* The answer left them as they were. Where this fails they stay in doubt, which the next success ends. */
+static void forget_renewal(struct broker *broker, struct authorization *row, instant open_since)
+{
+	struct error ignored;
+
+	if (!note_renewal(broker, row, open_since, &ignored))
+		row->renewal_began_at = open_since;
+}
+
 bool authorization_tokens_renew(struct broker *broker, const struct app *app,
 				struct authorization *row, struct zoom_failure *failure,
 				struct error *err)
@@ -66,15 +93,23 @@ bool authorization_tokens_renew(struct broker *broker, const struct app *app,
 	const instant asked_at = clock_now(broker->clock);
 	const struct seal_place secret = app_client_secret_place(app);
 	struct zoom_client_credentials client = {.client_id = app->client_id};
+	const instant open_since = row->renewal_began_at;
 	struct zoom_token_set held, renewed;
 
 	*failure = (struct zoom_failure){0};
 	if (!authorization_tokens_open(broker, row, app->project_id, &held, err) ||
 	    !keyring_open_sealed(broker->keyring, broker->arena, &secret, app->client_secret,
 				 &client.client_secret, err) ||
-	    !zoom_oauth_refresh(&broker->zoom, broker->arena, &client, held.refresh_token, &renewed,
-				failure))
+	    !note_renewal(broker, row, open_since != 0 ? open_since : asked_at, err))
 		return false;
+	failpoint("authorization.renewing");
+	if (!zoom_oauth_refresh(&broker->zoom, broker->arena, &client, held.refresh_token, &renewed,
+				failure)) {
+		if (!refresh_may_have_rotated(failure))
+			forget_renewal(broker, row, open_since);
+		return false;
+	}
+	failpoint("authorization.renewed");
 	if (renewed.refresh_token == NULL)
 		renewed.refresh_token = held.refresh_token;
 	return authorization_tokens_store(broker, row, app->project_id, &renewed, asked_at, err);

@@ -233,8 +233,7 @@ static bool record_refusal(const struct refresh *refresh, instant now)
 	return disconnect(refresh, others.interrupted_at, now);
 }
 
-/* No answer, or one by a gateway that leaves open what Zoom did behind it. */
-static bool may_have_rotated(const struct zoom_failure *failure)
+bool refresh_may_have_rotated(const struct zoom_failure *failure)
 {
 	return failure->was_sent && (failure->class == ZOOM_FAILURE_TIMEOUT ||
 				     failure->class == ZOOM_FAILURE_UNAVAILABLE);
@@ -245,7 +244,7 @@ static bool record_in_transaction(const struct refresh *refresh, instant now)
 	const struct broker *broker = refresh->broker;
 	const int64_t id = refresh->connection->id;
 	/* Asked before the refusal is recorded, which may turn its class into a passing one. */
-	const bool is_lost = may_have_rotated(refresh->failure);
+	const bool is_lost = refresh_may_have_rotated(refresh->failure);
 
 	if (refresh->failure->class == ZOOM_FAILURE_GRANT && !record_refusal(refresh, now))
 		return false;

@@ -56,6 +56,9 @@ enum refresh_outcome refresh_try(struct broker *broker, const struct connection 
 struct sealed_tokens refresh_seal(const struct broker *broker, const struct connection *connection,
 				  const struct zoom_token_set *tokens, instant now);
 
+/* Zoom may have rotated without our having its answer: none came, or one by a gateway in front of Zoom. */
+bool refresh_may_have_rotated(const struct zoom_failure *failure);
+
 /* When the worker renews credentials that nobody uses: 30 days after `now`, spread over a day. */
 instant refresh_next_upkeep(instant now);
 

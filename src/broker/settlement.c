@@ -114,8 +114,16 @@ static bool prove(struct settlement *settlement, struct error *err)
 	return settlement->is_void;
 }
 
-static bool fail_void(struct error *err)
+static bool fail_void(const struct settlement *settlement, struct error *err)
 {
+	char began[INSTANT_TEXT_BYTES];
+
+	instant_format(settlement->row->renewal_began_at, began);
+	if (settlement->row->renewal_began_at != 0)
+		return error_set_code(
+			err, ERROR_INVALID, "authorization_failed",
+			"a renewal of these tokens that began at %s was interrupted before Zoom's answer was stored; the user must authorize again",
+			began);
 	return error_set_code(
 		err, ERROR_INVALID, "authorization_failed",
 		"Zoom has voided this authorization already: the user has authorized again, or removed the app, since");
@@ -150,7 +158,7 @@ static bool identify(struct settlement *settlement, bool *is_final, struct error
 			return true;
 	}
 	if (settlement->is_void) {
-		fail_void(err);
+		fail_void(settlement, err);
 		return give_up(settlement, is_final, err);
 	}
 	if (failure.class == ZOOM_FAILURE_NONE)
@@ -189,6 +197,16 @@ static void fill_settings(const struct authorization_request *request,
 	connection->is_onbehalf_token_supported = request->is_onbehalf_token_supported;
 }
 
+/* Tokens whose renewal was cut off may be void: that is told where Zoom refuses them. */
+static bool note_interruption(const struct settlement *settlement,
+			      const struct connection *connection, struct error *err)
+{
+	const instant began_at = settlement->row->renewal_began_at;
+
+	return began_at == 0 ||
+	       refresh_attempt_add_lost(settlement->broker->db, connection->id, began_at, err);
+}
+
 static bool hand_over_tokens(struct settlement *settlement, const struct connection *connection,
 			     struct error *err)
 {
@@ -201,7 +219,8 @@ static bool hand_over_tokens(struct settlement *settlement, const struct connect
 	return credentials_replace(broker->db, connection->id, &sealed,
 				   settlement->row->exchanged_at,
 				   refresh_next_upkeep(settlement->row->exchanged_at), err) &&
-	       refresh_attempt_remove_all(broker->db, connection->id, err);
+	       refresh_attempt_remove_all(broker->db, connection->id, err) &&
+	       note_interruption(settlement, connection, err);
 }
 
 /* Whether it is certain that the connection's tokens are older than ours. */
@@ -228,7 +247,7 @@ static bool settle_existing(struct settlement *settlement, struct connection *ex
 	bool are_older;
 
 	if (settlement->is_void)
-		return true;
+		return note_interruption(settlement, existing, err);
 	if (!compare_age(settlement, existing, &are_older, err))
 		return false;
 	if (!are_older)

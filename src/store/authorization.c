@@ -5,7 +5,7 @@
 #define COLUMNS                                                                                        \
 	"app_id, code_sha256, public_id, request, access_token, refresh_token, scopes,"                \
 	" access_token_expires_at, exchanged_at, attempts, connection_id, answer_status, answer_body," \
-	" created_at, asked_at"
+	" created_at, asked_at, renewal_began_at"
 
 static const char table[] = "zoom_authorizations";
 
@@ -39,6 +39,7 @@ static struct authorization read_row(struct statement *row, struct arena *arena)
 		.answer_body = column_text(row, 12, arena),
 		.created_at = column_int(row, 13),
 		.asked_at = column_int(row, 14),
+		.renewal_began_at = column_int(row, 15),
 	};
 
 	if (digest.size == SHA256_BYTES)
@@ -117,10 +118,23 @@ bool authorization_release(struct db *db, const struct authorization *authorizat
 	return statement_done(drop, err) && statement_done(release, err);
 }
 
+static const char note_renewal_sql[] =
+	"UPDATE zoom_authorizations SET renewal_began_at = $3 WHERE app_id = $1 AND code_sha256 = $2";
+
+bool authorization_note_renewal(struct db *db, const struct authorization *authorization,
+				instant began_at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *note = db_statement(db, note_renewal_sql);
+
+	bind_row(note, authorization->app_id, authorization->code_sha256);
+	bind_int_or_null(note, 3, began_at);
+	return statement_done(note, err);
+}
+
 static const char store_tokens_sql[] =
 	"UPDATE zoom_authorizations SET access_token = $3, refresh_token = $4, scopes = $5,"
 	" access_token_expires_at = $6, exchanged_at = $7, next_attempt_at = $8,"
-	" asked_at = $9"
+	" asked_at = $9, renewal_began_at = NULL"
 	" WHERE app_id = $1 AND code_sha256 = $2";
 
 bool authorization_store_tokens(struct db *db, const struct authorization *authorization,

@@ -20,6 +20,7 @@ struct authorization {
 	instant access_token_expires_at;
 	instant asked_at,
 		exchanged_at; /* when Zoom was asked for the tokens, and gave them; 0: not yet */
+	instant renewal_began_at; /* one whose answer is not stored; 0: none */
 	int attempts;
 	int64_t connection_id; /* what came of it; 0: nothing yet */
 	int answer_status;     /* 0: not answered */
@@ -49,7 +50,11 @@ bool authorization_release(struct db *db, const struct authorization *authorizat
 			   const char *holder, instant next_attempt_at, struct error *err)
 	MUST_CHECK;
 
-/* Writes the tokens, scopes and their three times; the worker is due at next_attempt_at. */
+/* Before Zoom is asked for newer tokens, and after an answer that left the old ones good (0). */
+bool authorization_note_renewal(struct db *db, const struct authorization *authorization,
+				instant began_at, struct error *err) MUST_CHECK;
+
+/* Writes the tokens, scopes and their three times; no renewal is open; the worker is due at next_attempt_at. */
 bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
 				instant next_attempt_at, struct error *err) MUST_CHECK;
 

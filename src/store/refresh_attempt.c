@@ -54,6 +54,20 @@ bool refresh_attempt_lose(struct db *db, int64_t connection_id, int64_t holder, 
 	return statement_done(lose, err) && refresh_attempt_remove(db, connection_id, holder, err);
 }
 
+static const char add_lost_sql[] =
+	"INSERT INTO zoom_oauth_refresh_attempts (connection_id, holder, started_at)"
+	" VALUES ($1, 0, $2) ON CONFLICT (connection_id, holder) DO NOTHING";
+
+bool refresh_attempt_add_lost(struct db *db, int64_t connection_id, instant started_at,
+			      struct error *err)
+{
+	SCOPED(statement_release) struct statement *add = db_statement(db, add_lost_sql);
+
+	bind_int(add, 1, connection_id);
+	bind_int(add, 2, started_at);
+	return statement_done(add, err);
+}
+
 static const char count_others_sql[] =
 	"SELECT count(*) FROM zoom_oauth_refresh_attempts WHERE connection_id = $1 AND holder <> $2";
 static const char list_others_sql[] =

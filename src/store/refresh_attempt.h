@@ -27,6 +27,10 @@ bool refresh_attempt_remove_all(struct db *db, int64_t connection_id, struct err
 bool refresh_attempt_lose(struct db *db, int64_t connection_id, int64_t holder, struct error *err)
 	MUST_CHECK;
 
+/* One of before the connection had these tokens, of which no answer will come; an older one stays. */
+bool refresh_attempt_add_lost(struct db *db, int64_t connection_id, instant started_at,
+			      struct error *err) MUST_CHECK;
+
 /* Those of everybody but the holder, oldest first; inside a transaction, so that none comes between. */
 bool refresh_attempt_list_others(struct db *db, struct arena *arena, int64_t connection_id,
 				 int64_t holder, struct refresh_attempt **attempts, int *count,

@@ -78,7 +78,7 @@ static void set_client_secret(struct fixture *fixture)
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct error err;
 	struct app app;
-	bool found;
+	bool found = false;
 
 	must(transaction_begin(&transaction, fixture->broker.db, &err) &&
 		     app_find_by_id(fixture->broker.db, &fixture->arena, TEST_APP, &found, &app,
@@ -98,7 +98,7 @@ static void open_fixture(struct fixture *fixture, const struct peer_answer *answ
 	char keys[TEST_PATH_BYTES];
 	struct broker *broker = &fixture->broker;
 	struct error err;
-	bool found;
+	bool found = false;
 
 	*fixture = (struct fixture){.database = test_database_open(), .clock.frozen_at = began};
 	test_rows_add(fixture->database.db);
@@ -142,7 +142,7 @@ static struct credentials read_credentials(struct fixture *fixture)
 {
 	struct credentials credentials;
 	struct error err;
-	bool found;
+	bool found = false;
 
 	must(credentials_find(fixture->broker.db, &fixture->arena, TEST_ADA, &found, &credentials,
 			      &err),
@@ -197,7 +197,7 @@ static void claim_as(struct fixture *fixture, int64_t holder, instant lease_unti
 	struct db *db = fixture->broker.db;
 	const int64_t generation = read_credentials(fixture).generation;
 	struct error err;
-	bool claimed;
+	bool claimed = false;
 
 	must(transaction_begin(&transaction, db, &err) &&
 		     credentials_claim_refresh(db, TEST_ADA, generation, holder, 0, began - MINUTE,
