@@ -135,6 +135,8 @@ CREATE TABLE zoom_authorizations (
 	access_token_expires_at INTEGER,
 	asked_at INTEGER,                           -- when Zoom was asked for the tokens, …
 	exchanged_at INTEGER,                       -- … and gave them; NULL: not yet
+	renewal_began_at INTEGER,                   -- Zoom was asked then for newer ones, and its answer is not
+	                                            -- here: these may be void; NULL: nothing is in doubt
 	attempts INTEGER NOT NULL DEFAULT 0,        -- failed in a row to finish it, for the backoff
 	next_attempt_at INTEGER,                    -- when the worker finishes it; NULL: there is nothing to finish
 	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE CASCADE,
