@@ -27,6 +27,7 @@ MEMBERS  := $(call objects,$(sort $(filter-out $(MAINS),$(wildcard src/*/*.c))))
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%,$(wildcard cgi-bin/*.c)) \
 	$(if $(filter src/cli/%,$(MAINS)),$(BUILD)/bin/hallpass) \
 	$(if $(filter src/worker/%,$(MAINS)),$(BUILD)/bin/hallpass-worker)
+BENCH    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out bench/latencies.c,$(wildcard bench/*.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 SUPPORT  := $(call objects,$(wildcard tests/support/*.c))
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -37,6 +38,7 @@ PYTEST   = $(PYTHON) -m pytest -q -n 2 -o cache_dir=$(abspath $(1))/pytest
 
 all: $(LIBRARY) $(PROGRAMS)
 units: $(UNITS)
+bench-programs: $(BENCH)
 run-units: $(UNITS)
 	@tests/house/units $^
 
@@ -48,7 +50,7 @@ demo:
 
 test:
 	@scripts/deps
-	$(SUBMAKE) all run-units
+	$(SUBMAKE) all run-units bench-programs
 	$(SUBMAKE) check
 	@tests/house/floors
 	@$(call PYTEST,$(BUILD)) --dist loadfile --ignore tests/faults tests
@@ -74,16 +76,23 @@ model:
 	@scripts/deps
 	@tests/model/run
 
+# Prints the table of docs/performance.md; BENCH_FLAGS: see bench/tokens --help.
+bench-tokens:
+	@scripts/deps
+	$(SUBMAKE) all bench-programs
+	@BUILD=$(abspath $(BUILD)) bench/tokens $(BENCH_FLAGS)
+
 lint:
-	clang-format --dry-run -Werror $(shell find src cgi-bin tests -name '*.[ch]')
+	clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
 	shellcheck scripts/* .ci/run tests/house/units tests/model/run
 	tests/house/floors
-	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 -Isrc src cgi-bin
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
+		--suppress=ctuuninitvar -Isrc src cgi-bin
 	$(SUBMAKE) all units BUILD=$(BUILD)/lint-gcc CC=gcc CFLAGS='-O2 -Werror'
 	$(SUBMAKE) all units BUILD=$(BUILD)/lint-clang CC=clang CFLAGS='-O2 -Werror'
 
 format:
-	clang-format -i $(shell find src cgi-bin tests -name '*.[ch]')
+	clang-format -i $(shell find src cgi-bin tests bench -name '*.[ch]')
 
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin libexec/hallpass/cgi-bin share/hallpass share/doc/hallpass)
@@ -102,6 +111,8 @@ $(BUILD)/cgi-bin/%: $(BUILD)/obj/cgi-bin/%.o $(LIBRARY)
 $(BUILD)/bin/hallpass: $(BUILD)/obj/src/cli/main.o $(LIBRARY)
 	$(LINK)
 $(BUILD)/bin/hallpass-worker: $(BUILD)/obj/src/worker/main.o $(LIBRARY)
+	$(LINK)
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/obj/bench/latencies.o
 	$(LINK)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/members
 	$(LINK) -lcmocka
@@ -133,7 +144,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 FORCE:
-.PHONY: all units run-units demo test check faults soak model lint format install clean FORCE
+.PHONY: all units run-units bench-programs bench-tokens demo test check faults soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

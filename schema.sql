@@ -91,7 +91,7 @@ CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state);
 CREATE INDEX zoom_oauth_connections_to_sync ON zoom_oauth_connections (next_sync_at)
 	WHERE next_sync_at IS NOT NULL;
 
--- The Zoom credentials of a connection, and who is renewing them (src/broker/access_token.h).
+-- The Zoom credentials of a connection, and who is renewing them (src/broker/refresh.h).
 CREATE TABLE zoom_oauth_credentials (
 	connection_id INTEGER PRIMARY KEY REFERENCES zoom_oauth_connections (id) ON DELETE CASCADE,
 	generation INTEGER NOT NULL,                -- grows with every change of the tokens; a result that was

@@ -199,7 +199,7 @@ BAD_VALUES = {
     "zoom_oauth_url": ["", "zoom.us/oauth"], "zoom_api_url": ["", "//api.zoom.us"],
     "zoom_timeout_ms": ["", "99", "120001", "10s", "-1", "1e3", "99999999999999999999"],
     "webhook_tolerance_s": ["0", "86401", "ten"], "allow_private_urls": ["", "yes", "1", "True"],
-    "threads": ["0", "513", "many"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
+    "threads": ["0", "1025", "many"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
 }
 
 

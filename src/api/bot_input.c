@@ -1,20 +1,11 @@
 #include "api/bot_input.h"
 
+#include "api/limits.h"
 #include "http/input.h"
-#include "http/message.h"
+#include "http/json.h"
 #include "zoom/meeting_url.h"
 
 #include <string.h>
-
-enum {
-	MEETING_TEXT_BYTES_MAX =
-		16 << 10, /* whole invitations with the dial-in numbers of the world */
-	BOT_NAME_BYTES_MAX = 128,
-	PUBLIC_ID_BYTES_MAX = 64,
-	ZOOM_USER_ID_BYTES_MAX = 128,
-	DEDUPLICATION_KEY_BYTES_MAX = 255,
-	JSON_BYTES_MAX = 8 << 10,
-};
 
 static const char default_bot_name[] = "Notetaker";
 
@@ -38,7 +29,7 @@ static void read_string(struct input *input, const char *name, size_t bytes_max,
 static void read_object(struct input *input, const char *name, const char *value_for_null,
 			const char **value)
 {
-	json_t *object = input_object(input, name, JSON_BYTES_MAX);
+	json_t *object = input_object(input, name, METADATA_BYTES_MAX);
 
 	if (object != NULL)
 		*value = json_text(input->arena, object);
@@ -75,7 +66,7 @@ static const char *read_onbehalf_user_id(struct input *input, const json_t *onbe
 /* Two keys mean something to us; the others are the customer's and stay as they are. */
 static void read_zoom_settings(struct input *input, struct bot *bot)
 {
-	const json_t *settings = input_object(input, "zoom_settings", JSON_BYTES_MAX);
+	const json_t *settings = input_object(input, "zoom_settings", METADATA_BYTES_MAX);
 	const json_t *sdk = json_object_get(settings, "sdk");
 
 	read_object(input, "zoom_settings", NULL, &bot->zoom_settings);

@@ -1,7 +1,7 @@
 #include "api/bot_json.h"
 
 #include "api/time_json.h"
-#include "http/message.h"
+#include "http/json.h"
 
 /* What was read as JSON before it was stored. */
 static json_t *stored_json(const char *text)

@@ -4,14 +4,13 @@
 #include "api/bot_json.h"
 #include "api/bot_plan.h"
 #include "api/broker_context.h"
+#include "api/limits.h"
 #include "api/list.h"
 #include "http/input.h"
 #include "serve/context.h"
 #include "store/bot.h"
 #include "store/connection.h"
 #include "zoom/meeting_url.h"
-
-enum { FILTER_BYTES_MAX = 4 << 10 };
 
 static bool find_bot(struct context *context, const struct request *request, struct bot *bot,
 		     struct error *err)
@@ -50,7 +49,6 @@ static bool respond_bot(struct context *context, struct response *response, int 
 /* The connection that the customer named; it must be one of the project's. */
 static bool find_asked_connection(struct context *context, struct bot *bot, struct error *err)
 {
-	struct input input = input_of_json(context->arena, NULL);
 	struct connection connection;
 	bool found;
 
@@ -59,12 +57,11 @@ static bool find_asked_connection(struct context *context, struct bot *bot, stru
 	if (!connection_find(context->db, context->arena, context->project_id,
 			     bot->asked_connection_public_id, &found, &connection, err))
 		return false;
-	if (found)
-		bot->asked_connection_id = connection.id;
-	else
-		input_refuse(&input, "zoom_oauth_connection_id",
-			     "is no connection of this project");
-	return input_end(&input, err);
+	if (!found)
+		return input_fail(context->arena, "zoom_oauth_connection_id",
+				  "is no connection of this project", err);
+	bot->asked_connection_id = connection.id;
+	return true;
 }
 
 static bool decide_join_flow(struct context *context, struct bot *bot, struct error *err)
@@ -82,7 +79,7 @@ bool post_bot(struct context *context, const struct request *request, struct res
 	      struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct bot bot = bot_input_new(context->project_id);
 
 	bot.updated_at = context_now(context);
@@ -100,7 +97,8 @@ bool post_bot(struct context *context, const struct request *request, struct res
 static bool read_meeting_url(struct context *context, struct input *input, const char **canonical,
 			     struct error *err)
 {
-	const char *text = input_string(input, "meeting_url", INPUT_OPTIONAL, FILTER_BYTES_MAX);
+	const char *text =
+		input_string(input, "meeting_url", INPUT_OPTIONAL, MEETING_FILTER_BYTES_MAX);
 	struct meeting_url url;
 
 	*canonical = NULL;
@@ -184,7 +182,7 @@ bool patch_bot(struct context *context, const struct request *request, struct re
 	       struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct bot bot;
 
 	if (!request_json(request, false, &body, err) ||

@@ -14,12 +14,7 @@ struct broker broker_of(const struct context *context)
 		.clock = &process->clock,
 		.flights = process->flights,
 		.holder = process->holder,
-		.zoom = {.client = process->http_client,
-			 .clock = &process->clock,
-			 .circuits = process->circuits,
-			 .oauth_url = process->config.zoom_oauth_url,
-			 .api_url = process->config.zoom_api_url,
-			 .timeout_ms = process->config.zoom_timeout_ms},
+		.zoom = context_zoom(context),
 		.deadline_ms = context->started_ms + process->config.zoom_timeout_ms,
 	};
 }

@@ -1,7 +1,7 @@
 #include "api/connection_json.h"
 
 #include "api/time_json.h"
-#include "http/message.h"
+#include "http/json.h"
 
 #include <string.h>
 

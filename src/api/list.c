@@ -1,12 +1,11 @@
 #include "api/list.h"
 
+#include "api/limits.h"
 #include "base/encode.h"
 #include "base/keyring.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { CURSOR_BYTES_MAX = 512 };
 
 /*
  * A cursor is sealed for its list and project: ids of the database stay in the house, and what was

@@ -1,21 +1,15 @@
+/* The handler that makes a connection: an authorization code comes in, a connection or the first answer goes out. */
 #include "api/broker_context.h"
 #include "api/connection_json.h"
+#include "api/limits.h"
 #include "api/zoom_oauth_connections.h"
 #include "base/doorbell.h"
 #include "broker/authorization.h"
 #include "http/input.h"
+#include "http/json.h"
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/app.h"
-
-enum {
-	CODE_BYTES_MAX = 4096,
-	URI_BYTES_MAX = 2048,
-	VERIFIER_BYTES_MAX = 255,
-	KEY_BYTES_MAX = 255,
-	ID_BYTES_MAX = 64,
-	METADATA_BYTES_MAX = 8192,
-};
 
 struct post {
 	struct authorization_request request;
@@ -25,7 +19,7 @@ struct post {
 static bool read_post(struct context *context, const struct request *request, struct post *post,
 		      struct error *err)
 {
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct authorization_request *asked = &post->request;
 	struct input input;
 	json_t *metadata;
@@ -35,29 +29,21 @@ static bool read_post(struct context *context, const struct request *request, st
 	input = input_of_json(context->arena, body);
 	*post = (struct post){0};
 	post->app_public_id =
-		input_string(&input, "zoom_oauth_app_id", INPUT_OPTIONAL, ID_BYTES_MAX);
-	asked->code = input_string(&input, "authorization_code", INPUT_REQUIRED, CODE_BYTES_MAX);
-	asked->redirect_uri = input_string(&input, "redirect_uri", INPUT_REQUIRED, URI_BYTES_MAX);
+		input_string(&input, "zoom_oauth_app_id", INPUT_OPTIONAL, PUBLIC_ID_BYTES_MAX);
+	asked->code = input_string(&input, "authorization_code", INPUT_REQUIRED,
+				   AUTHORIZATION_CODE_BYTES_MAX);
+	asked->redirect_uri =
+		input_string(&input, "redirect_uri", INPUT_REQUIRED, REDIRECT_URI_BYTES_MAX);
 	asked->code_verifier =
-		input_string(&input, "code_verifier", INPUT_OPTIONAL, VERIFIER_BYTES_MAX);
-	asked->deduplication_key =
-		input_string(&input, "deduplication_key", INPUT_OPTIONAL, KEY_BYTES_MAX);
+		input_string(&input, "code_verifier", INPUT_OPTIONAL, CODE_VERIFIER_BYTES_MAX);
+	asked->deduplication_key = input_string(&input, "deduplication_key", INPUT_OPTIONAL,
+						DEDUPLICATION_KEY_BYTES_MAX);
 	metadata = input_object(&input, "metadata", METADATA_BYTES_MAX);
 	asked->metadata = metadata != NULL ? json_text(context->arena, metadata) : NULL;
 	asked->is_local_recording_token_supported =
 		input_bool(&input, "is_local_recording_token_supported", true);
 	asked->is_onbehalf_token_supported =
 		input_bool(&input, "is_onbehalf_token_supported", false);
-	return input_end(&input, err);
-}
-
-static bool refuse_field(struct context *context, const char *name, const char *sentence,
-			 struct error *err)
-{
-	SCOPED(json_release) json_t *nothing = json_object();
-	struct input input = input_of_json(context->arena, nothing);
-
-	input_refuse(&input, name, "%s", sentence);
 	return input_end(&input, err);
 }
 
@@ -72,8 +58,8 @@ static bool find_app(struct context *context, const char *public_id, struct app 
 		if (!app_find(context->db, context->arena, context->project_id, public_id, &found,
 			      app, err))
 			return false;
-		return found || refuse_field(context, "zoom_oauth_app_id",
-					     "names no app of this project", err);
+		return found || input_fail(context->arena, "zoom_oauth_app_id",
+					   "names no app of this project", err);
 	}
 	if (!app_count(context->db, context->project_id, &count, &only_id, err))
 		return false;

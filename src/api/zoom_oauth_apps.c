@@ -1,11 +1,13 @@
 #include "api/zoom_oauth_apps.h"
 
 #include "api/broker_context.h"
+#include "api/limits.h"
 #include "api/list.h"
 #include "api/time_json.h"
 #include "base/doorbell.h"
 #include "broker/health.h"
 #include "http/input.h"
+#include "http/json.h"
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/app.h"
@@ -13,8 +15,6 @@
 #include "zoom/oauth.h"
 
 #include <string.h>
-
-enum { CLIENT_ID_BYTES_MAX = 255, SECRET_BYTES_MAX = 255, NAME_BYTES_MAX = 255 };
 
 static json_t *app_json(const struct context *context, const struct app *app)
 {
@@ -51,7 +51,7 @@ struct app_input {
 static bool read_input(struct context *context, const struct request *request, enum input_need need,
 		       struct app_input *sent, struct error *err)
 {
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct input input;
 
 	if (!request_json(request, false, &body, err))
@@ -63,7 +63,7 @@ static bool read_input(struct context *context, const struct request *request, e
 	sent->client_secret = input_string(&input, "client_secret", need, SECRET_BYTES_MAX);
 	sent->webhook_secret =
 		input_string(&input, "webhook_secret", INPUT_OPTIONAL, SECRET_BYTES_MAX);
-	sent->name = input_string(&input, "name", INPUT_OPTIONAL, NAME_BYTES_MAX);
+	sent->name = input_string(&input, "name", INPUT_OPTIONAL, APP_NAME_BYTES_MAX);
 	sent->is_name_emptied = input_is_null(&input, "name");
 	if (need == INPUT_OPTIONAL && input_is_null(&input, "client_secret"))
 		input_refuse(&input, "client_secret", "must not be null");

@@ -2,20 +2,20 @@
 
 #include "api/broker_context.h"
 #include "api/connection_json.h"
+#include "api/limits.h"
 #include "api/list.h"
 #include "api/time_json.h"
 #include "base/doorbell.h"
 #include "base/failpoint.h"
 #include "broker/access_token.h"
 #include "http/input.h"
+#include "http/json.h"
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/connection.h"
 #include "store/meeting.h"
 #include "zoom/oauth.h"
-
-enum { KEY_BYTES_MAX = 255, ID_BYTES_MAX = 255, METADATA_BYTES_MAX = 8192 };
 
 static bool find_connection(struct context *context, const struct request *request,
 			    struct connection *connection, struct error *err)
@@ -51,10 +51,10 @@ static bool read_filter(struct context *context, struct list *list,
 	bool found;
 
 	filter->state = input_choice(input, "state", INPUT_OPTIONAL, states);
-	filter->zoom_user_id = input_string(input, "user_id", INPUT_OPTIONAL, ID_BYTES_MAX);
+	filter->zoom_user_id = input_string(input, "user_id", INPUT_OPTIONAL, FILTER_BYTES_MAX);
 	filter->deduplication_key =
-		input_string(input, "deduplication_key", INPUT_OPTIONAL, KEY_BYTES_MAX);
-	app_public_id = input_string(input, "zoom_oauth_app_id", INPUT_OPTIONAL, ID_BYTES_MAX);
+		input_string(input, "deduplication_key", INPUT_OPTIONAL, FILTER_BYTES_MAX);
+	app_public_id = input_string(input, "zoom_oauth_app_id", INPUT_OPTIONAL, FILTER_BYTES_MAX);
 	if (!input_end(input, err))
 		return false;
 	if (app_public_id == NULL)
@@ -87,7 +87,7 @@ bool get_connections(struct context *context, const struct request *request,
 static bool read_patch(struct context *context, const struct request *request,
 		       struct connection *connection, struct error *err)
 {
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct input input;
 	json_t *metadata;
 	const char *key;
@@ -100,7 +100,8 @@ static bool read_patch(struct context *context, const struct request *request,
 		connection->metadata = json_text(context->arena, metadata);
 	else if (input_is_null(&input, "metadata"))
 		connection->metadata = "{}";
-	key = input_string(&input, "deduplication_key", INPUT_OPTIONAL, KEY_BYTES_MAX);
+	key = input_string(&input, "deduplication_key", INPUT_OPTIONAL,
+			   DEDUPLICATION_KEY_BYTES_MAX);
 	if (key != NULL || input_is_null(&input, "deduplication_key"))
 		connection->deduplication_key = key;
 	connection->is_local_recording_token_supported =
@@ -116,7 +117,7 @@ static bool read_patch(struct context *context, const struct request *request,
 static bool check_key(struct context *context, const struct connection *connection,
 		      struct error *err)
 {
-	SCOPED(json_release) json_t *details = NULL;
+	SCOPED(json_decrefp) json_t *details = NULL;
 	struct connection owner;
 	bool found = false;
 
@@ -180,7 +181,7 @@ static void revoke_at_zoom(struct broker *broker, const struct connection *conne
 static bool read_revoke(struct context *context, const struct request *request, bool *revoke,
 			struct error *err)
 {
-	SCOPED(json_release) json_t *query = NULL;
+	SCOPED(json_decrefp) json_t *query = NULL;
 	struct input input;
 
 	if (!query_to_json(context->arena, request->query, &query, err))
@@ -216,7 +217,7 @@ bool delete_connection(struct context *context, const struct request *request,
 bool post_connection_refresh(struct context *context, const struct request *request,
 			     struct response *response, struct error *err)
 {
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct broker broker = broker_of(context);
 	struct connection connection;
 	struct zoom_failure failure;

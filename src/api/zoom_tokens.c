@@ -4,6 +4,7 @@
 #include "api/broker_context.h"
 #include "api/time_json.h"
 #include "broker/join_tokens.h"
+#include "http/json.h"
 #include "serve/context.h"
 #include "store/bot.h"
 

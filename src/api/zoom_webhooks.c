@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/doorbell.h"
 #include "base/failpoint.h"
+#include "http/json.h"
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/event.h"
@@ -335,7 +336,7 @@ static bool act(struct delivery *delivery, struct response *response, struct err
 bool post_zoom_event(struct context *context, const struct request *request,
 		     struct response *response, struct error *err)
 {
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct delivery delivery = delivery_of(context, request);
 
 	read_event(&delivery, &body);
@@ -348,7 +349,7 @@ bool post_zoom_event(struct context *context, const struct request *request,
 bool post_zoom_app_event(struct context *context, const struct request *request,
 			 struct response *response, struct error *err)
 {
-	SCOPED(json_release) json_t *body = NULL;
+	SCOPED(json_decrefp) json_t *body = NULL;
 	struct delivery delivery = delivery_of(context, request);
 
 	read_event(&delivery, &body);

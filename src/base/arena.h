@@ -8,7 +8,6 @@
 
 #include "base/attr.h"
 
-#include <stdarg.h>
 #include <stddef.h>
 
 struct arena_block;

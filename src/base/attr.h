@@ -1,4 +1,4 @@
-/* The project's only macros. */
+/* The macros that the whole project uses; others are constants, or stay in the file that needs them. */
 #ifndef BASE_ATTR_H
 #define BASE_ATTR_H
 

@@ -2,7 +2,6 @@
 
 #include "base/failpoint.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
@@ -28,6 +27,13 @@ int64_t clock_monotonic_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void clock_pause_ms(int64_t pause_ms)
+{
+	const struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000};
+
+	nanosleep(&pause, NULL);
 }
 
 void instant_format(instant at, char text[static INSTANT_TEXT_BYTES])

@@ -30,6 +30,8 @@ instant clock_now(const struct clock *clock);
 /* Milliseconds that only ever grow, for deadlines; their zero means nothing. */
 int64_t clock_monotonic_ms(void);
 
+void clock_pause_ms(int64_t pause_ms);
+
 /* ISO 8601 UTC with microseconds and Z; instants of the years 1970 to 9999. */
 void instant_format(instant at, char text[static INSTANT_TEXT_BYTES]);
 

@@ -3,12 +3,10 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static const char default_file[] = "/etc/hallpass/hallpass.conf";
@@ -42,7 +40,7 @@ static const struct setting settings[] = {
 	{FIELD(webhook_tolerance_s), .type = VALUE_NUMBER, .value_default = "600", .min = 1,
 	 .max = 86400},
 	{FIELD(allow_private_urls), .type = VALUE_FLAG, .value_default = "false"},
-	{FIELD(threads), .type = VALUE_NUMBER, .value_default = "64", .min = 1, .max = 512},
+	{FIELD(threads), .type = VALUE_NUMBER, .value_default = "64", .min = 1, .max = 1024},
 	{FIELD(log_level), .type = VALUE_CHOICE, .value_default = "info", .choices = log_levels},
 	{FIELD(log_format), .type = VALUE_CHOICE, .value_default = "json", .choices = log_formats},
 };

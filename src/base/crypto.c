@@ -1,14 +1,15 @@
 #include "base/crypto.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* A library that cannot hash or draw random bytes cannot be worked around. */
 static void require(bool worked, const char *operation)
@@ -19,10 +20,23 @@ static void require(bool worked, const char *operation)
 	abort();
 }
 
+/* From the kernel: OpenSSL keeps a generator for each thread, which costs more memory than it saves time. */
 void random_bytes(void *bytes, size_t size)
 {
-	assert(size <= INT_MAX);
-	require(RAND_bytes(bytes, (int)size) == 1, "RAND_bytes");
+	unsigned char *next = bytes;
+
+	while (size > 0) {
+		const ssize_t got = getrandom(next, size, 0);
+
+		if (got < 0 && errno != EINTR) {
+			perror("getrandom");
+			abort();
+		}
+		if (got > 0) {
+			next += got;
+			size -= (size_t)got;
+		}
+	}
 }
 
 void random_base62(char *text, size_t length)

@@ -3,7 +3,6 @@
 #define BASE_ENCODE_H
 
 #include "base/arena.h"
-#include "base/attr.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,7 +9,6 @@
 #include "base/attr.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 enum error_kind {
 	ERROR_NONE,

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { TEXT_BYTES = 128, PAUSE_MS_MAX = 60 * 1000, LOOK_AGAIN_MS = 5 };
@@ -48,11 +47,10 @@ static bool take(const char *text)
 
 static void pause_until_go(void)
 {
-	const struct timespec look_again = {0, LOOK_AGAIN_MS * 1000000};
 	const int64_t until_ms = clock_monotonic_ms() + PAUSE_MS_MAX;
 
 	while (access(go, F_OK) != 0 && clock_monotonic_ms() < until_ms)
-		nanosleep(&look_again, NULL);
+		clock_pause_ms(LOOK_AGAIN_MS);
 }
 
 void failpoint(const char *name)

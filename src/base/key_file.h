@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 #include <time.h>
 
 enum { KEY_ID_BYTES = 4, KEYS_MAX = 64 };

@@ -29,7 +29,7 @@ struct sealed {
 	size_t size;
 };
 
-/* The place of a value: e.g. { "zoom_oauth_connections", "refresh_token", "zoauth_…", 7 }. */
+/* The place of a value: e.g. { "zoom_oauth_credentials", "refresh_token", "zoauth_…", 7 }. */
 struct seal_place {
 	const char *table, *column, *row;
 	long long project_id;

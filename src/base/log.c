@@ -8,8 +8,8 @@
 
 enum {
 	LINE_BYTES = 4096, /* what a pipe takes in one piece */
-	VALUE_BYTES =
-		2048, /* of one text, escaped, so that one long text leaves room for the others */
+	/* Of one text, escaped, so that one long text leaves room for the others. */
+	VALUE_BYTES = 2048,
 };
 
 struct line {

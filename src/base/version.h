@@ -2,6 +2,6 @@
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
 
-static const char hallpass_version[] = "0.1.0";
+#define HALLPASS_VERSION "0.1.0"
 
 #endif

@@ -3,8 +3,8 @@
 #include "broker/refresh.h"
 #include "store/credentials.h"
 
+#include <assert.h>
 #include <stdio.h>
-#include <time.h>
 
 enum {
 	/* Between looks at a refresh that another process has under way. */
@@ -72,13 +72,6 @@ static bool open_access_token(const struct attempt *attempt, const struct creden
 	return true;
 }
 
-static void pause_ms(int milliseconds)
-{
-	const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-
-	nanosleep(&pause, NULL);
-}
-
 /* There must be time for the whole call, or nobody would be there to take its answer. */
 static bool has_time_to_refresh(const struct attempt *attempt)
 {
@@ -124,7 +117,8 @@ static bool get_as_leader(const struct attempt *attempt, bool *out_of_time)
 		case REFRESH_FAILED:
 			return false;
 		case REFRESH_LEASED:
-			pause_ms(look_again_ms);
+			db_rest(attempt->broker->db);
+			clock_pause_ms(look_again_ms);
 			if (look_again_ms < LOOK_AGAIN_MS_MAX)
 				look_again_ms += LOOK_AGAIN_MS;
 			break;
@@ -144,7 +138,7 @@ struct landing_note {
 	char code[64], reason[256], tracking_id[128];
 };
 
-_Static_assert(sizeof(struct landing_note) <= FLIGHT_NOTE_BYTES, "the note fits into a flight");
+static_assert(sizeof(struct landing_note) <= FLIGHT_NOTE_BYTES, "the note fits into a flight");
 
 static struct landing_note note_of(const struct attempt *attempt, bool worked)
 {
@@ -197,6 +191,7 @@ static bool get(const struct attempt *attempt)
 			return false;
 		if (serves(attempt, &credentials))
 			return open_access_token(attempt, &credentials);
+		db_rest(broker->db);
 		switch (flight_join(broker->flights, key, broker->deadline_ms, &note,
 				    sizeof(note))) {
 		case FLIGHT_TIMED_OUT:

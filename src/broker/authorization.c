@@ -4,12 +4,11 @@
 #include "broker/authorization_tokens.h"
 #include "broker/health.h"
 #include "broker/settlement.h"
-#include "http/message.h"
+#include "http/json.h"
 #include "store/public_id.h"
 
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	HOLDER_LENGTH = 16,
@@ -17,17 +16,10 @@ enum {
 	LOOK_AGAIN_MS = 50,
 };
 
-static void pause_ms(int milliseconds)
-{
-	const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-
-	nanosleep(&pause, NULL);
-}
-
 /* What settling needs of the request, kept with the row so that the worker can finish it. */
 static const char *request_text(struct arena *arena, const struct authorization_request *request)
 {
-	SCOPED(json_release)
+	SCOPED(json_decrefp)
 	json_t *kept =
 		json_pack("{s:s*, s:s*, s:b, s:b}", "deduplication_key", request->deduplication_key,
 			  "metadata", request->metadata, "is_local_recording_token_supported",
@@ -40,7 +32,7 @@ static const char *request_text(struct arena *arena, const struct authorization_
 static bool request_of_row(struct broker *broker, const struct authorization *row,
 			   struct authorization_request *request, struct error *err)
 {
-	SCOPED(json_release) json_t *kept = json_loads(row->request, 0, NULL);
+	SCOPED(json_decrefp) json_t *kept = json_loads(row->request, 0, NULL);
 	const char *key = NULL, *metadata = NULL;
 	int recording, onbehalf;
 
@@ -60,7 +52,8 @@ static bool request_of_row(struct broker *broker, const struct authorization *ro
 static bool wait_for_other(const struct broker *broker, struct error *err)
 {
 	if (clock_monotonic_ms() + LOOK_AGAIN_MS < broker->deadline_ms) {
-		pause_ms(LOOK_AGAIN_MS);
+		db_rest(broker->db);
+		clock_pause_ms(LOOK_AGAIN_MS);
 		return true;
 	}
 	return settlement_fail_in_progress(err);
@@ -100,16 +93,17 @@ static bool claim(struct broker *broker, struct authorization *row, const char *
 	}
 }
 
-/* The end of our lease where nothing came of it yet. */
-static bool release(struct broker *broker, const struct authorization *row, const char *holder,
+/* The end of our lease where nothing came of it yet. Where this fails, the lease runs out by itself. */
+static void release(struct broker *broker, const struct authorization *row, const char *holder,
 		    instant next_attempt_at)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
-	struct error ignored; /* the lease runs out by itself */
+	struct error ignored;
 
-	return transaction_begin(&transaction, broker->db, &ignored) &&
-	       authorization_release(broker->db, row, holder, next_attempt_at, &ignored) &&
-	       transaction_commit(&transaction, &ignored);
+	if (transaction_begin(&transaction, broker->db, &ignored) &&
+	    authorization_release(broker->db, row, holder, next_attempt_at, &ignored) &&
+	    transaction_commit(&transaction, &ignored))
+		return;
 }
 
 static bool note_app_refused(struct broker *broker, const struct app *app, struct error *err)

@@ -3,16 +3,7 @@
 #include "base/failpoint.h"
 #include "broker/refresh.h"
 
-#include <time.h>
-
 enum { STORE_TRIES = 200, STORE_PAUSE_MS = 50 };
-
-static void pause_ms(int milliseconds)
-{
-	const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-
-	nanosleep(&pause, NULL);
-}
 
 /* Sealed inside the transaction, so that a rotation of our keys cannot come between. */
 static bool store_tokens_once(struct broker *broker, struct authorization *row, int64_t project_id,
@@ -45,7 +36,7 @@ bool authorization_tokens_store(struct broker *broker, struct authorization *row
 	for (int tries = 1; !store_tokens_once(broker, row, project_id, tokens, err); tries++) {
 		if (tries == STORE_TRIES || !error_is_passing(err))
 			return false;
-		pause_ms(STORE_PAUSE_MS);
+		clock_pause_ms(STORE_PAUSE_MS);
 	}
 	return true;
 }

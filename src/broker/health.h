@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* failure_code of connection_failure_data. */
-#define FAILURE_INVALID_GRANT "invalid_grant" /* Zoom: the authorization is dead */
-#define FAILURE_REFRESH_INTERRUPTED \
-	"refresh_interrupted" /* … and a refresh of ours was cut off before */
-#define FAILURE_APP_DEAUTHORIZED "app_deauthorized" /* the user removed the app at Zoom */
-#define FAILURE_USER_GONE        "user_deactivated" /* the Zoom user was deactivated, deleted or left */
+/*
+ * failure_code of connection_failure_data: Zoom says that the authorization is dead; it says so after a
+ * refresh of ours was cut off; the user removed the app at Zoom; the user was deactivated or deleted
+ * there, or has left the account.
+ */
+#define FAILURE_INVALID_GRANT       "invalid_grant"
+#define FAILURE_REFRESH_INTERRUPTED "refresh_interrupted"
+#define FAILURE_APP_DEAUTHORIZED    "app_deauthorized"
+#define FAILURE_USER_GONE           "user_deactivated"
 
 /* Keeps the credentials, in case it turns out to be wrong, but renews them no more. */
 bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,

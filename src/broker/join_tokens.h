@@ -29,8 +29,8 @@ struct join_plan {
 	bool has_recording, has_onbehalf;
 	struct connection recording; /* mints the local recording token */
 	struct connection onbehalf;  /* mints the on-behalf token */
-	const char *
-		onbehalf_reason; /* why there is no on-behalf token although it is wanted; or NULL */
+	/* Why there is no on-behalf token although it is wanted; or NULL. */
+	const char *onbehalf_reason;
 	int64_t meeting_id; /* a personal link's is its owner's personal meeting id; 0: not known */
 };
 

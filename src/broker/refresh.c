@@ -6,14 +6,12 @@
 #include "store/app.h"
 #include "store/refresh_attempt.h"
 
-#include <time.h>
-
 enum {
 	LEASE_MARGIN_S = 5, /* a lease outlives the longest call by this */
 	STORE_TRIES = 200,  /* an answer of Zoom's is not given up while the disk may come back */
 	STORE_PAUSE_MS = 50,
-	DOUBT_RETRY_S =
-		60, /* before a refusal is looked at again that another process may explain */
+	/* Before a refusal is looked at again that another process may explain. */
+	DOUBT_RETRY_S = 60,
 };
 
 instant refresh_next_upkeep(instant now)
@@ -106,13 +104,6 @@ static bool claim(const struct refresh *refresh, int64_t dead_holder, bool *clai
 	return transaction_commit(&transaction, refresh->err);
 }
 
-static void pause_ms(int milliseconds)
-{
-	const struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-
-	nanosleep(&pause, NULL);
-}
-
 /* The user turned out to be there: whoever took the connection for dead was wrong. */
 static bool forget_trouble(const struct refresh *refresh, instant now)
 {
@@ -154,7 +145,7 @@ static bool store_answer(const struct refresh *refresh, const struct zoom_token_
 	for (int tries = 1; !store_answer_once(refresh, tokens, issued_at, stored); tries++) {
 		if (tries == STORE_TRIES || !error_is_passing(refresh->err))
 			return false;
-		pause_ms(STORE_PAUSE_MS);
+		clock_pause_ms(STORE_PAUSE_MS);
 	}
 	return true;
 }

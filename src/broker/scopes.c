@@ -1,5 +1,8 @@
 #include "broker/scopes.h"
 
+#include "base/attr.h"
+
+#include <assert.h>
 #include <string.h>
 
 struct need {
@@ -17,7 +20,7 @@ static const struct need needs[] = {
 	{"user:read:token", {"user:read", NULL}, .for_onbehalf = true},
 };
 
-_Static_assert(COUNT_OF(needs) == SCOPES_NEEDED_MAX, "every need may be missing");
+static_assert(COUNT_OF(needs) == SCOPES_NEEDED_MAX, "every need may be missing");
 
 /* An administrator's scope includes the user's own. */
 static bool is_scope(const char *word, size_t length, const char *name)

@@ -5,8 +5,6 @@
 #ifndef BROKER_SCOPES_H
 #define BROKER_SCOPES_H
 
-#include "base/arena.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 

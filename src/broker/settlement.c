@@ -4,7 +4,7 @@
 #include "broker/authorization_tokens.h"
 #include "broker/refresh.h"
 #include "broker/scopes.h"
-#include "http/message.h"
+#include "http/json.h"
 #include "store/credentials.h"
 #include "store/meeting.h"
 #include "store/participant.h"
@@ -41,7 +41,7 @@ bool settlement_fail_in_progress(struct error *err)
 static bool fail_missing_scopes(struct broker *broker, const char *const *missing, size_t count,
 				struct error *err)
 {
-	SCOPED(json_release) json_t *details = json_object();
+	SCOPED(json_decrefp) json_t *details = json_object();
 	json_t *names = json_array();
 	const char *list = "";
 
@@ -289,7 +289,7 @@ static bool settle_new(struct settlement *settlement, struct connection *added, 
 static bool fail_key_conflict(struct broker *broker, const struct connection *owner,
 			      const struct connection *user_connection, struct error *err)
 {
-	SCOPED(json_release)
+	SCOPED(json_decrefp)
 	json_t *details =
 		json_pack("{s:s, s:s}", "deduplication_key_connection_id", owner->public_id,
 			  "zoom_user_connection_id", user_connection->public_id);

@@ -1,3 +1,4 @@
+/* `hallpass api-key create|list|revoke` */
 #include "cli/command.h"
 
 #include "store/api_key.h"

@@ -1,3 +1,4 @@
+/* `hallpass backup` */
 #include "cli/command.h"
 
 #include "store/migrate.h"

@@ -1,6 +1,6 @@
 #include "cli/command.h"
 
-#include "http/message.h"
+#include "http/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* The table of the commands, and the program around them. */
 #include "base/version.h"
 #include "cli/command.h"
 
@@ -56,7 +57,7 @@ static bool run_version(struct call *call, struct error *err)
 {
 	(void)call;
 	(void)err;
-	printf("hallpass %s\n", hallpass_version);
+	puts("hallpass " HALLPASS_VERSION);
 	return true;
 }
 

@@ -1,3 +1,4 @@
+/* `hallpass migrate` */
 #include "cli/command.h"
 
 #include "store/migrate.h"

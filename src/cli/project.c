@@ -1,3 +1,4 @@
+/* `hallpass project create|list|delete` */
 #include "cli/command.h"
 
 #include "store/api_key.h"

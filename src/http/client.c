@@ -1,19 +1,20 @@
 #include "http/client.h"
 
 #include "base/buffer.h"
-#include "base/clock.h"
+#include "base/version.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Handles kept for later calls; each holds its own few kept-alive connections. */
-enum { IDLE_HANDLES_MAX = 64 };
+/* Kept for later calls, as many as calls were under way at a time; each holds its kept-alive connections. */
+enum { IDLE_HANDLES_MAX = 1024 };
+
+/* Of each call under way; most answers are shorter. */
+static const long RECEIVE_BUFFER_BYTES = 4096;
 
 struct http_client {
 	pthread_mutex_t mutex; /* over the members up to the blank line */
@@ -264,10 +265,11 @@ static void set_options(CURL *handle, const struct http_call *call)
 	curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(handle, CURLOPT_USERAGENT, "Hallpass/1.0");
+	curl_easy_setopt(handle, CURLOPT_USERAGENT, "Hallpass/" HALLPASS_VERSION);
 	curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, call->timeout_ms);
 	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, call->timeout_ms);
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
 	/* Without it, a call whose name look-up hangs would wait for that beyond its time-out. */
 	curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(handle, CURLOPT_TCP_NODELAY, 1L);

@@ -1,7 +1,7 @@
 #include "http/input.h"
 
 #include "base/encode.h"
-#include "http/message.h"
+#include "http/json.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -275,4 +275,13 @@ bool input_end(struct input *input, struct error *err)
 	json_decref(details);
 	input->wrong = NULL;
 	return false;
+}
+
+bool input_fail(struct arena *arena, const char *name, const char *sentence, struct error *err)
+{
+	SCOPED(json_decrefp) json_t *nothing = json_object();
+	struct input input = input_of_json(arena, nothing);
+
+	refuse(&input, name, sentence);
+	return input_end(&input, err);
 }

@@ -27,8 +27,8 @@ enum input_need { INPUT_OPTIONAL, INPUT_REQUIRED };
 
 enum {
 	INPUT_FIELDS_MAX = 24,
-	INPUT_UNKNOWN_MAX =
-		24, /* unknown fields that an error names; a flood of them is only counted */
+	/* Unknown fields that an error names; a flood of them is only counted. */
+	INPUT_UNKNOWN_MAX = 24,
 };
 
 struct input {
@@ -81,5 +81,8 @@ void input_refuse(struct input *input, const char *name, const char *format, ...
 
 /* ERROR_INVALID with details {"fields": {name: sentence}}. */
 bool input_end(struct input *input, struct error *err) MUST_CHECK;
+
+/* The same error for one field that turned out to be wrong only later. Always returns false. */
+bool input_fail(struct arena *arena, const char *name, const char *sentence, struct error *err);
 
 #endif

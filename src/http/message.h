@@ -30,8 +30,8 @@ struct request {
 	const char *query;      /* as sent, without its ?; "" where there was none */
 	const char *body;       /* NUL-terminated; never NULL */
 	size_t body_size;
-	struct http_parameter
-		parameters[HTTP_PATH_PARAMETERS_MAX]; /* what :name in the route stood for */
+	/* What each :name in the route stood for. */
+	struct http_parameter parameters[HTTP_PATH_PARAMETERS_MAX];
 	size_t parameter_count;
 };
 
@@ -52,26 +52,11 @@ const char *request_header(const struct request *request, const char *name);
 const char *request_path_parameter(const struct request *request, const char *name);
 
 /*
- * The body as a JSON object for the caller to decref. ERROR_MEDIA_TYPE where the content type is
- * another; ERROR_INVALID with code invalid_json, saying where, for anything but one object of valid
- * UTF-8, nested at most JSON_DEPTH_MAX deep, no key twice. An empty body is an empty object where
- * that is allowed.
+ * The body as a JSON object for the caller to decref, under the rules of json_read(). ERROR_MEDIA_TYPE
+ * where the content type is another. An empty body is an empty object where that is allowed.
  */
-enum { JSON_DEPTH_MAX = 32 };
 bool request_json(const struct request *request, bool is_empty_allowed, json_t **body,
 		  struct error *err) MUST_CHECK;
-
-/* Any JSON text, under the same rules; for what Zoom sends. */
-bool json_read(const char *text, size_t size, json_t **value, struct error *err) MUST_CHECK;
-
-/* cleanup for SCOPED() */
-void json_release(json_t **value);
-
-/* Compact text in the arena. */
-const char *json_text(struct arena *arena, const json_t *value);
-
-/* value, or JSON's null for NULL. */
-json_t *json_string_or_null(const char *text);
 
 struct response {
 	int status;       /* 0: the handler has not decided */

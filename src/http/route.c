@@ -45,6 +45,7 @@ bool route_find(const struct route *routes, size_t count, struct request *reques
 			continue;
 		if (strcmp(routes[i].method, request->method) == 0) {
 			*route = &routes[i];
+			*allow = NULL;
 			return true;
 		}
 		*allow = *allow == NULL

@@ -33,7 +33,7 @@ struct route {
 
 /*
  * Finds the row for request->method and ->path and fills request->parameters. ERROR_NOT_FOUND, or
- * ERROR_METHOD with *allow naming the methods that the path has (in the arena).
+ * ERROR_METHOD with *allow naming the methods that the path has (in the arena); else *allow is NULL.
  */
 bool route_find(const struct route *routes, size_t count, struct request *request,
 		const struct route **route, const char **allow, struct error *err) MUST_CHECK;

@@ -14,3 +14,18 @@ instant context_now(const struct context *context)
 {
 	return clock_now(&context->process->clock);
 }
+
+struct zoom_endpoint context_zoom(const struct context *context)
+{
+	const struct process *process = context->process;
+
+	return (struct zoom_endpoint){
+		.client = process->http_client,
+		.clock = &process->clock,
+		.circuits = process->circuits,
+		.oauth_url = process->config.zoom_oauth_url,
+		.api_url = process->config.zoom_api_url,
+		.timeout_ms = process->config.zoom_timeout_ms,
+		.db = context->db,
+	};
+}

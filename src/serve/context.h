@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "serve/process.h"
 #include "store/db.h"
+#include "zoom/call.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -16,8 +17,8 @@ struct context {
 	struct arena *arena; /* of the request */
 	int64_t project_id;  /* of the API key; 0 where the route needs none */
 	int64_t started_ms;  /* of clock_monotonic_ms(): when the request was accepted */
-	const atomic_bool
-		*is_ending; /* of a worker: what takes long stops at the next good place */
+	/* Of a worker: once it is set, what takes long stops at the next good place. */
+	const atomic_bool *is_ending;
 };
 
 /* Opens this thread's database unless it is open. */
@@ -27,5 +28,8 @@ bool context_open_db(struct context *context, struct error *err) MUST_CHECK;
 void context_release(struct context *context);
 
 instant context_now(const struct context *context);
+
+/* Where Zoom is and how to call it, as configured. */
+struct zoom_endpoint context_zoom(const struct context *context);
 
 #endif

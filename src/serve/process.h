@@ -34,7 +34,7 @@ struct process {
 bool process_open(struct process *process, const char *program, char *const *environment,
 		  struct error *err) MUST_CHECK;
 
-/* Safe on a process that is all zero. */
+/* Safe on a process that is all zero, and on one that could not be opened. */
 void process_close(struct process *process);
 
 /* The last word of a program that cannot start: one line on standard error. Returns the exit status 1. */

@@ -15,14 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 extern char **environ;
 
 enum {
 	LISTEN_SOCKET = 0,
-	/* libfcgi waits with select(), so that no descriptor may reach 1024; the rest is for databases. */
-	PARKED_MAX = 512,
+	PARKED_MAX = 2048,
+	FREE_THREADS_MAX = 32, /* kept for requests that need no Zoom */
+	OUT_OF_FILES_PAUSE_MS = 10,
+	REQUEST_TIMEOUT_S = 10, /* for a web server that connects and then sends nothing */
 };
 
 /* A request that was accepted. It may outlive the thread's turn: see `parked`. */
@@ -32,17 +36,29 @@ struct visit {
 	struct visit *next;
 };
 
+/* Of a thread that has nothing to do. */
+struct seat {
+	pthread_cond_t called;
+	bool is_called;
+	struct seat *below;
+};
+
 /*
- * What the threads of a process share. Requests that wait for Zoom have at most zoom_threads_max
- * threads; the ones above that are parked, and their thread goes on to accept others. So a slow Zoom
- * never keeps a request waiting that needs no Zoom.
+ * What the threads of a process share. One of them at a time has the turn to accept, and passes it on
+ * before it serves; the others sit on a stack, so that a request wakes one thread rather than all of
+ * them, and the one whose memory is warmest.
+ *
+ * Requests that wait for Zoom have at most zoom_threads_max threads; the ones above that are parked, and
+ * their thread goes on to accept others. So a slow Zoom never keeps a request waiting that needs no Zoom.
  */
 struct responder {
 	const struct process *process;
 	const struct route *routes;
 	size_t route_count;
-	int stop_event; /* readable once the process is to end */
-	pthread_mutex_t lock;
+	int stop_event;       /* readable once the process is to end */
+	pthread_mutex_t lock; /* over what follows */
+	bool is_turn_taken;
+	struct seat *top;
 	pthread_cond_t unparked;
 	unsigned zoom_threads, zoom_threads_max, parked_count;
 	struct visit *parked_first, *parked_last;
@@ -70,6 +86,8 @@ static void serve(struct responder *responder, struct context *context, struct v
 	exchange_close(exchange, &responder->process->log);
 	free(visit);
 	zoom_circuits_tell(context);
+	if (context->db != NULL)
+		db_rest(context->db);
 }
 
 /* False where all of Zoom's threads are taken: the visit is parked and belongs to another thread now. */
@@ -117,56 +135,122 @@ static struct visit *unpark_or_leave_zoom_thread(struct responder *responder)
 	return visit;
 }
 
-/* False once the process is to end. Spurious returns are fine: accepting does not block. */
-static bool wait_for_visit(const struct responder *responder)
+static void take_turn(struct responder *responder, struct seat *seat)
 {
-	struct pollfd waits[] = {{.fd = responder->stop_event, .events = POLLIN},
-				 {.fd = LISTEN_SOCKET, .events = POLLIN}};
-
-	while (poll(waits, COUNT_OF(waits), -1) < 0)
-		assert(errno == EINTR);
-	return waits[0].revents == 0;
+	pthread_mutex_lock(&responder->lock);
+	if (responder->is_turn_taken) {
+		seat->is_called = false;
+		seat->below = responder->top;
+		responder->top = seat;
+		while (!seat->is_called)
+			pthread_cond_wait(&seat->called, &responder->lock);
+	}
+	responder->is_turn_taken = true;
+	pthread_mutex_unlock(&responder->lock);
 }
 
-static struct visit *accept_visit(struct responder *responder)
+static void pass_turn(struct responder *responder)
+{
+	struct seat *next;
+
+	pthread_mutex_lock(&responder->lock);
+	next = responder->top;
+	responder->is_turn_taken = next != NULL;
+	if (next != NULL) {
+		responder->top = next->below;
+		next->is_called = true;
+		pthread_cond_signal(&next->called);
+	}
+	pthread_mutex_unlock(&responder->lock);
+}
+
+/* The next connection; -1 once the process is to end. Other processes listen on the same socket. */
+static int accept_connection(const struct responder *responder)
+{
+	const struct timeval timeout = {.tv_sec = REQUEST_TIMEOUT_S};
+	struct pollfd waits[] = {{.fd = responder->stop_event, .events = POLLIN},
+				 {.fd = LISTEN_SOCKET, .events = POLLIN}};
+	int connection = -1;
+
+	while (connection < 0) {
+		while (poll(waits, COUNT_OF(waits), -1) < 0)
+			assert(errno == EINTR);
+		if (waits[0].revents != 0)
+			return -1;
+		connection = accept4(LISTEN_SOCKET, NULL, NULL, SOCK_CLOEXEC);
+		/* Out of descriptors or memory: others will give some back. */
+		if (connection < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			poll(NULL, 0, OUT_OF_FILES_PAUSE_MS);
+	}
+	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	return connection;
+}
+
+static void release_visit(struct visit *visit)
+{
+	FCGX_Free(&visit->fcgi, 1);
+	free(visit);
+}
+
+/*
+ * To libfcgi the connection is one that was kept open after an earlier request; so it reads from it
+ * without accepting one itself, which other threads would have to wait for. NULL where the web server
+ * has hung up again.
+ */
+static struct visit *read_visit(struct responder *responder, int connection)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
 
 	if (visit == NULL)
 		abort();
 	FCGX_InitRequest(&visit->fcgi, LISTEN_SOCKET, FCGI_FAIL_ACCEPT_ON_INTR);
-	while (wait_for_visit(responder)) {
-		if (FCGX_Accept_r(&visit->fcgi) != 0)
-			continue; /* another thread was faster, or the web server has hung up */
-		exchange_open(&visit->exchange, responder->routes, responder->route_count,
-			      visit->fcgi.envp);
-		return visit;
+	visit->fcgi.ipcFd = connection;
+	visit->fcgi.keepConnection = 1;
+	if (FCGX_Accept_r(&visit->fcgi) != 0) {
+		release_visit(visit);
+		return NULL;
 	}
-	FCGX_Free(&visit->fcgi, 1);
-	free(visit);
-	return NULL;
+	/* Its buffer is the third that each request under way would have, and nothing goes there. */
+	FCGX_FClose(visit->fcgi.err);
+	FCGX_FreeStream(&visit->fcgi.err);
+	exchange_open(&visit->exchange, responder->routes, responder->route_count,
+		      visit->fcgi.envp);
+	return visit;
+}
+
+/* On this thread, or on another one later. */
+static void serve_or_park(struct responder *responder, struct context *context, struct visit *visit)
+{
+	const struct route *route = visit->exchange.route;
+
+	if (route == NULL || route->waits != WAITS_FOR_ZOOM) {
+		serve(responder, context, visit);
+		return;
+	}
+	if (!take_zoom_thread_or_park(responder, visit))
+		return;
+	do {
+		serve(responder, context, visit);
+		visit = unpark_or_leave_zoom_thread(responder);
+	} while (visit != NULL);
 }
 
 static void *serve_visits(void *argument)
 {
 	struct responder *responder = argument;
 	struct context context = {.process = responder->process};
-	struct visit *visit;
+	struct seat seat = {.called = PTHREAD_COND_INITIALIZER};
+	int connection;
 
-	while ((visit = accept_visit(responder)) != NULL) {
-		const struct route *route = visit->exchange.route;
+	do {
+		struct visit *visit;
 
-		if (route == NULL || route->waits != WAITS_FOR_ZOOM) {
-			serve(responder, &context, visit);
-			continue;
-		}
-		if (!take_zoom_thread_or_park(responder, visit))
-			continue;
-		do {
-			serve(responder, &context, visit);
-			visit = unpark_or_leave_zoom_thread(responder);
-		} while (visit != NULL);
-	}
+		take_turn(responder, &seat);
+		connection = accept_connection(responder);
+		pass_turn(responder);
+		if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
+			serve_or_park(responder, &context, visit);
+	} while (connection >= 0);
 	context_release(&context);
 	return NULL;
 }
@@ -226,12 +310,13 @@ static int serve_cgi(const struct responder *responder)
 	return EXIT_SUCCESS;
 }
 
-/* A quarter of the threads, one at least, is kept for requests that need no Zoom. */
+/* A quarter of the threads, at least one and at most FREE_THREADS_MAX, is kept for requests that need no Zoom. */
 static unsigned zoom_threads_max(long threads)
 {
-	if (threads < 4)
-		return threads == 1 ? 1 : (unsigned)threads - 1;
-	return (unsigned)(threads - threads / 4);
+	const long quarter = threads < 4 ? 1 : threads / 4;
+	const long kept = quarter < FREE_THREADS_MAX ? quarter : FREE_THREADS_MAX;
+
+	return threads == 1 ? 1 : (unsigned)(threads - kept);
 }
 
 int responder_main(const char *program, const struct route *routes, size_t route_count)

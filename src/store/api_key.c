@@ -108,8 +108,5 @@ bool api_key_revoke(struct db *db, const char *public_id, instant now, bool *fou
 
 	bind_text(revoke, 1, public_id);
 	bind_int(revoke, 2, now);
-	if (!statement_done(revoke, err))
-		return false;
-	*found = db_changes(db) > 0;
-	return true;
+	return statement_change(revoke, found, err);
 }

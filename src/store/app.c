@@ -235,10 +235,7 @@ bool app_set_active(struct db *db, int64_t id, bool is_active, instant now, bool
 	bind_int(set, 1, id);
 	bind_int(set, 2, is_active);
 	bind_int(set, 3, now);
-	if (!statement_done(set, err))
-		return false;
-	*changed = db_changes(db) > 0;
-	return true;
+	return statement_change(set, changed, err);
 }
 
 static const char remove_sql[] = "DELETE FROM zoom_oauth_apps WHERE id = $1";

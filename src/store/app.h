@@ -14,8 +14,9 @@ struct app {
 	const char *client_id;
 	struct sealed client_secret, webhook_secret; /* the latter may be none */
 	bool is_active;                              /* else Zoom refuses its credentials */
-	instant last_verified_webhook_at, last_rejected_webhook_at,
-		last_url_validation_at; /* 0: never */
+	instant last_verified_webhook_at;            /* 0: never, here and below */
+	instant last_rejected_webhook_at;
+	instant last_url_validation_at;
 	instant created_at, updated_at;
 };
 

@@ -91,10 +91,7 @@ bool authorization_claim(struct db *db, const struct authorization *authorizatio
 	bind_text(claim, 5, holder);
 	bind_int(claim, 6, lease_until);
 	bind_int(claim, 7, now);
-	if (!statement_done(claim, err))
-		return false;
-	*claimed = db_changes(db) > 0;
-	return true;
+	return statement_change(claim, claimed, err);
 }
 
 static const char drop_empty_sql[] =
@@ -165,10 +162,7 @@ bool authorization_settle(struct db *db, const struct authorization *authorizati
 
 	bind_row(settle, authorization->app_id, authorization->code_sha256);
 	bind_int_or_null(settle, 3, connection_id);
-	if (!statement_done(settle, err))
-		return false;
-	*settled = db_changes(db) > 0;
-	return true;
+	return statement_change(settle, settled, err);
 }
 
 static const char record_answer_sql[] =

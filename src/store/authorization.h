@@ -14,12 +14,12 @@ struct authorization {
 	unsigned char code_sha256[SHA256_BYTES];
 	const char *public_id;
 	const char *request; /* JSON: what was asked for */
-	struct sealed access_token,
-		refresh_token; /* between the exchange and the answer; none else */
+	/* Between the exchange and the answer; none else. */
+	struct sealed access_token, refresh_token;
 	const char *scopes;
 	instant access_token_expires_at;
-	instant asked_at,
-		exchanged_at; /* when Zoom was asked for the tokens, and gave them; 0: not yet */
+	instant asked_at;         /* when Zoom was asked for the tokens, … */
+	instant exchanged_at;     /* … and gave them; 0: not yet */
 	instant renewal_began_at; /* one whose answer is not stored; 0: none */
 	int attempts;
 	int64_t connection_id; /* what came of it; 0: nothing yet */

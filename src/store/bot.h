@@ -47,8 +47,8 @@ bool bot_find(struct db *db, struct arena *arena, int64_t project_id, const char
 /* What a list is narrowed to; NULL and 0 narrow nothing. */
 struct bot_filter {
 	const char *state, *meeting_url, *deduplication_key;
-	instant join_at_after,
-		join_at_before; /* both inclusive; a bot without join_at matches neither */
+	/* Both inclusive; a bot without join_at matches neither. */
+	instant join_at_after, join_at_before;
 };
 
 bool bot_list(struct db *db, struct arena *arena, int64_t project_id,

@@ -308,10 +308,7 @@ bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
 	bind_text(change, 2, failure_code);
 	bind_text(change, 3, failure_error);
 	bind_int(change, 4, now);
-	if (!statement_done(change, err))
-		return false;
-	*changed = db_changes(db) > 0;
-	return true;
+	return statement_change(change, changed, err);
 }
 
 static const char reconnect_sql[] =
@@ -325,10 +322,7 @@ bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed,
 
 	bind_int(change, 1, id);
 	bind_int(change, 2, now);
-	if (!statement_done(change, err))
-		return false;
-	*changed = db_changes(db) > 0;
-	return true;
+	return statement_change(change, changed, err);
 }
 
 static const char learn_pmi_sql[] =

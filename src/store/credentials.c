@@ -77,15 +77,6 @@ bool credentials_replace(struct db *db, int64_t connection_id, const struct seal
 	return statement_done(replace, err);
 }
 
-static bool run_and_tell(struct db *db, struct statement *statement, bool *changed,
-			 struct error *err)
-{
-	if (!statement_done(statement, err))
-		return false;
-	*changed = db_changes(db) > 0;
-	return true;
-}
-
 static const char claim_refresh_sql[] =
 	"UPDATE zoom_oauth_credentials SET refresh_holder = $3, refresh_lease_until = $6"
 	" WHERE connection_id = $1 AND generation = $2 AND refresh_token IS NOT NULL"
@@ -103,7 +94,7 @@ bool credentials_claim_refresh(struct db *db, int64_t connection_id, int64_t gen
 	bind_int(claim, 4, dead_holder);
 	bind_int(claim, 5, now);
 	bind_int(claim, 6, lease_until);
-	return run_and_tell(db, claim, claimed, err);
+	return statement_change(claim, claimed, err);
 }
 
 static const char store_refreshed_sql[] =
@@ -123,7 +114,7 @@ bool credentials_store_refreshed(struct db *db, int64_t connection_id, int64_t g
 	bind_tokens(store, tokens);
 	bind_int(store, 6, generation);
 	bind_int(store, 7, next_refresh_at);
-	return run_and_tell(db, store, stored, err);
+	return statement_change(store, stored, err);
 }
 
 static const char release_refresh_sql[] =

@@ -1,7 +1,7 @@
 /*
  * The Zoom credentials of a connection and the refresh lease on them (table zoom_oauth_credentials).
  * Every change of the tokens makes a new generation; the functions here change nothing where the
- * generation they are told is not the stored one. Why that loses no token: src/broker/access_token.h.
+ * generation they are told is not the stored one. Why that loses no token: src/broker/refresh.h.
  */
 #ifndef STORE_CREDENTIALS_H
 #define STORE_CREDENTIALS_H

@@ -1,9 +1,10 @@
 /*
- * The database; the only owner of sqlite3.h. A `db` is one connection and belongs to one thread; a
- * `db_gate` belongs to the process and lets its threads write one after the other, since SQLite has
- * one writer and waiting in line is cheaper than colliding.
+ * The database; the only owner of sqlite3.h. A `db` belongs to one thread. A `db_gate` belongs to the
+ * process and lets its threads write one after the other, since SQLite has one writer and waiting in
+ * line is cheaper than colliding. It also keeps the connections of those that rest, so that a process
+ * has as many as work at the same time rather than one for each thread.
  *
- * A statement is prepared once per db, kept, and reset and cleared when its scope ends:
+ * A statement is prepared once per connection, kept, and reset and cleared when its scope ends:
  *
  *	SCOPED(statement_release) struct statement *find = db_statement(db, find_sql);
  *	bind_text(find, 1, public_id);
@@ -45,6 +46,13 @@ bool db_create(struct db **db, const char *path, struct db_gate *gate, struct er
 
 void db_close(struct db **db);
 
+/*
+ * Before a long wait, for Zoom above all: lends the connection to whoever works meanwhile. The next
+ * statement takes one again; where none can be opened it fails as a statement does. Does nothing while
+ * a statement is in use or a transaction open.
+ */
+void db_rest(struct db *db);
+
 /* Runs several statements of constant SQL: the schema and its migrations. */
 bool db_script(struct db *db, const char *sql, struct error *err) MUST_CHECK;
 
@@ -53,8 +61,8 @@ struct statement *db_statement(struct db *db, const char *sql);
 void statement_release(struct statement **statement);
 
 void bind_int(struct statement *statement, int number, int64_t value);
-void bind_text(struct statement *statement, int number,
-	       const char *text); /* NULL binds SQL's NULL */
+/* NULL binds SQL's NULL. */
+void bind_text(struct statement *statement, int number, const char *text);
 void bind_blob(struct statement *statement, int number, const void *bytes, size_t size);
 void bind_sealed(struct statement *statement, int number, struct sealed sealed);
 void bind_null(struct statement *statement, int number);
@@ -67,6 +75,9 @@ bool statement_row(struct statement *statement, bool *has_row, struct error *err
 
 /* Steps to the end; rows on the way are dropped. */
 bool statement_done(struct statement *statement, struct error *err) MUST_CHECK;
+
+/* The same; *changed tells whether a row was inserted, changed or removed. */
+bool statement_change(struct statement *statement, bool *changed, struct error *err) MUST_CHECK;
 
 int64_t column_int(struct statement *statement, int column); /* NULL is 0 */
 bool column_is_null(struct statement *statement, int column);

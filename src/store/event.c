@@ -14,10 +14,7 @@ bool event_add(struct db *db, int64_t app_id, const unsigned char body_sha256[st
 	bind_int(add, 1, app_id);
 	bind_blob(add, 2, body_sha256, SHA256_BYTES);
 	bind_int(add, 3, now);
-	if (!statement_done(add, err))
-		return false;
-	*is_new = db_changes(db) > 0;
-	return true;
+	return statement_change(add, is_new, err);
 }
 
 static const char *countable_name(const char *name)

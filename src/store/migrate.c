@@ -64,6 +64,14 @@ static bool apply(struct db *db, int from, struct error *err)
 	return statement_done(set_version, err);
 }
 
+static bool refuse_newer(int version, struct error *err)
+{
+	return error_set(
+		err, ERROR_STORAGE,
+		"the database has schema version %d, this program knows up to %d; install a newer Hallpass",
+		version, SCHEMA_VERSION);
+}
+
 bool migrate_run(struct db *db, int *from, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
@@ -71,10 +79,7 @@ bool migrate_run(struct db *db, int *from, struct error *err)
 	if (!transaction_begin(&transaction, db, err) || !migrate_version(db, from, err))
 		return false;
 	if (*from > SCHEMA_VERSION)
-		return error_set(
-			err, ERROR_STORAGE,
-			"the database has schema version %d, this program knows up to %d; install a newer Hallpass",
-			*from, SCHEMA_VERSION);
+		return refuse_newer(*from, err);
 	if (*from < SCHEMA_VERSION && !apply(db, *from, err))
 		return false;
 	return transaction_commit(&transaction, err);
@@ -91,10 +96,5 @@ bool migrate_check(struct db *db, struct error *err)
 			err, ERROR_STORAGE,
 			"the database has schema version %d, this program needs %d; run: hallpass migrate",
 			version, SCHEMA_VERSION);
-	if (version > SCHEMA_VERSION)
-		return error_set(
-			err, ERROR_STORAGE,
-			"the database has schema version %d, this program knows up to %d; install a newer Hallpass",
-			version, SCHEMA_VERSION);
-	return true;
+	return version <= SCHEMA_VERSION || refuse_newer(version, err);
 }

@@ -12,10 +12,7 @@ bool periodic_job_claim(struct db *db, const char *name, instant now, instant ne
 	bind_text(claim, 1, name);
 	bind_int(claim, 2, now);
 	bind_int(claim, 3, next_at);
-	if (!statement_done(claim, err))
-		return false;
-	*claimed = db_changes(db) > 0;
-	return true;
+	return statement_change(claim, claimed, err);
 }
 
 static const char next_sql[] = "SELECT next_at FROM periodic_jobs WHERE name = $1";

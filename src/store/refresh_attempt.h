@@ -1,6 +1,6 @@
 /*
  * Refreshes that Zoom may have seen and that nobody has recorded an answer to (table
- * zoom_oauth_refresh_attempts). See src/broker/access_token.h.
+ * zoom_oauth_refresh_attempts). See src/broker/refresh.h.
  */
 #ifndef STORE_REFRESH_ATTEMPT_H
 #define STORE_REFRESH_ATTEMPT_H

@@ -137,10 +137,7 @@ bool sealed_value_replace(struct db *db, size_t column, const struct sealed_valu
 	bind_text(replace, 1, value->place.row);
 	bind_sealed(replace, 2, value->sealed);
 	bind_sealed(replace, 3, anew);
-	if (!statement_done(replace, err))
-		return false;
-	*replaced = db_changes(db) > 0;
-	return true;
+	return statement_change(replace, replaced, err);
 }
 
 bool sealed_value_exists(struct db *db, bool *exists, struct error *err)

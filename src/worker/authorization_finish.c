@@ -1,3 +1,4 @@
+/* Finishes authorizations whose tokens are stored and whose connection is not: nobody posted the code again. */
 #include "broker/authorization.h"
 #include "http/message.h"
 #include "worker/job.h"

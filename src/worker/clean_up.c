@@ -1,3 +1,4 @@
+/* Drops what is old, table by table, once an hour. */
 #include "store/authorization.h"
 #include "store/event.h"
 #include "store/meeting.h"

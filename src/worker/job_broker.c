@@ -18,12 +18,7 @@ struct broker job_broker(const struct context *context, int64_t timeout_ms)
 		.clock = &process->clock,
 		.flights = process->flights,
 		.holder = process->holder,
-		.zoom = {.client = process->http_client,
-			 .clock = &process->clock,
-			 .circuits = process->circuits,
-			 .oauth_url = process->config.zoom_oauth_url,
-			 .api_url = process->config.zoom_api_url,
-			 .timeout_ms = process->config.zoom_timeout_ms},
+		.zoom = context_zoom(context),
 		.deadline_ms = clock_monotonic_ms() + timeout_ms,
 	};
 }

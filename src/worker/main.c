@@ -96,11 +96,9 @@ static bool run_piece(const struct worker *worker, struct context *context, cons
 /* Seconds until the next piece of any job is due, rounded up. */
 static int64_t sleep_s(struct context *context)
 {
-	SCOPED(arena_release) struct arena arena = {0};
 	instant earliest = context_now(context) + SLEEP_S_MAX * SECOND, now;
 	struct error err;
 
-	context->arena = &arena;
 	for (size_t i = 0; i < COUNT_OF(jobs); i++) {
 		instant at;
 
@@ -159,6 +157,7 @@ static void *work(void *argument)
 	unsigned wakes;
 
 	while (!is_ending(worker, &wakes)) {
+		int64_t seconds;
 		bool did_any;
 		const bool worked = run_jobs(worker, &context, &did_any);
 
@@ -168,7 +167,10 @@ static void *work(void *argument)
 			worker->is_in_trouble |= !worked;
 			break;
 		}
-		sleep_until_woken(worker, wakes, worked ? sleep_s(&context) : TROUBLE_SLEEP_S);
+		seconds = worked ? sleep_s(&context) : TROUBLE_SLEEP_S;
+		if (context.db != NULL)
+			db_rest(context.db);
+		sleep_until_woken(worker, wakes, seconds);
 	}
 	context_release(&context);
 	return NULL;

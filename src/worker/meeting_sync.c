@@ -1,3 +1,4 @@
+/* Reads the profile and the meetings of a connected user: after each authorization, and weekly. */
 #include "base/crypto.h"
 #include "broker/access_token.h"
 #include "store/connection.h"

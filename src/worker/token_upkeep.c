@@ -1,3 +1,7 @@
+/*
+ * Refreshes the tokens that nobody has used for long, so that Zoom does not let them lapse, and those that
+ * an event put in doubt; either way a user who is gone is found.
+ */
 #include "broker/access_token.h"
 #include "store/connection.h"
 #include "store/credentials.h"

@@ -2,7 +2,6 @@
 
 #include "base/encode.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +75,8 @@ bool zoom_api_get_user(const struct zoom_endpoint *zoom, struct arena *arena,
 		.vanity_url = text_of(arena, body, "vanity_url"),
 		.personal_meeting_url = text_of(arena, body, "personal_meeting_url"),
 	};
-	if (found.id == NULL || found.account_id == NULL)
-		return zoom_refuse_answer(arena, found.id == NULL ? "id" : "account_id", failure);
+	if (found.id == NULL)
+		return zoom_refuse_answer(arena, "id", failure);
 	if (found.status == NULL)
 		found.status = "";
 	*user = found;

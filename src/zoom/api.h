@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 struct zoom_user {
-	const char *id, *account_id;
-	const char *email;  /* NULL where Zoom sent none */
+	const char *id;
+	const char *account_id, *email; /* NULL where Zoom sent none */
 	const char *status; /* "active", "inactive", "pending"; "" where Zoom sent none */
 	int64_t pmi;        /* 0: none */
 	const char *vanity_url, *personal_meeting_url; /* NULL where there is none */

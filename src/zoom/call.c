@@ -101,6 +101,8 @@ json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena,
 
 	if (!ask(zoom, arena, host, &pass, failure))
 		return NULL;
+	if (zoom->db != NULL)
+		db_rest(zoom->db);
 	if (http_client_call(zoom->client, arena, call, &answer, &was_sent, &err)) {
 		body = zoom_answer_read(arena, &answer, is_oauth, clock_now(zoom->clock), &found);
 		report(zoom, arena, host, &pass, call, outcome_of(call, &found), &found);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "http/client.h"
+#include "store/db.h"
 #include "zoom/circuits.h"
 #include "zoom/failure.h"
 
@@ -22,6 +23,7 @@ struct zoom_endpoint {
 	const char *oauth_url;     /* "https://zoom.us/oauth" */
 	const char *api_url;       /* "https://api.zoom.us/v2" */
 	long timeout_ms;           /* of one call, all included */
+	struct db *db;             /* rests during a call, see db_rest(); NULL: none does */
 };
 
 /*

@@ -5,7 +5,6 @@
 #ifndef ZOOM_EVENT_H
 #define ZOOM_EVENT_H
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -37,16 +36,16 @@ struct zoom_event {
 	instant event_at;      /* from event_ts (milliseconds); 0 where it is missing */
 	const char *client_id; /* only app_deauthorized carries it; else NULL */
 	const char *account_id;
-	const char *user_id;     /* of user.* and app_deauthorized; NULL else */
-	int64_t meeting_id;      /* 0 where there is none */
-	const char *host_id;     /* Zoom user id of the host; NULL where there is none */
-	int meeting_type;        /* 0 where there is none */
-	bool is_one_occurrence;  /* meeting.deleted of one occurrence: the meeting itself stays */
+	const char *user_id;    /* of user.* and app_deauthorized; NULL else */
+	int64_t meeting_id;     /* 0 where there is none */
+	const char *host_id;    /* Zoom user id of the host; NULL where there is none */
+	int meeting_type;       /* 0 where there is none */
+	bool is_one_occurrence; /* meeting.deleted of one occurrence: the meeting itself stays */
 	const char *participant_user_id; /* Zoom user id; NULL for guests */
-	bool has_pmi;            /* user.updated changed the personal meeting id … */
-	int64_t pmi;             /* … to this one; 0: it has none any more */
+	bool has_pmi;                    /* user.updated changed the personal meeting id … */
+	int64_t pmi;                     /* … to this one; 0: it has none any more */
 	const char *personal_url; /* user.updated changed vanity_url ("": taken away); NULL else */
-	const char *plain_token; /* of endpoint.url_validation */
+	const char *plain_token;  /* of endpoint.url_validation */
 };
 
 /*

@@ -1,7 +1,8 @@
 #include "zoom/failure.h"
 
+#include "http/json.h"
+
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -226,14 +227,8 @@ static const char *details_of(struct arena *arena, const struct zoom_failure *fa
 {
 	SCOPED(json_decrefp)
 	json_t *details = json_pack("{s:o}", "zoom", zoom_failure_json(failure));
-	char *text = json_dumps(details, JSON_COMPACT);
-	const char *copy;
 
-	if (text == NULL)
-		abort();
-	copy = arena_strdup(arena, text);
-	free(text);
-	return copy;
+	return json_text(arena, details);
 }
 
 static int retry_after_s(const struct zoom_failure *failure, instant now)

@@ -13,12 +13,13 @@
 #include <stdint.h>
 
 struct meeting_url {
-	int64_t meeting_id;        /* 0 for a personal link, whose id only its owner's profile tells */
+	int64_t meeting_id; /* 0 for a personal link, whose id only its owner's profile tells */
 	const char *personal_name; /* of a /my/NAME link, lower case; else NULL */
 	const char *host;          /* lower case, "us02web.zoom.us"; zoom.com is written zoom.us */
 	bool is_webinar_link;      /* a /w/ link: mostly a webinar's */
-	const char *passcode;      /* the pwd parameter as it came, an invitation's passcode, or NULL */
-	const char *canonical;     /* "https://us02web.zoom.us/j/123456789?pwd=…", without secrets of the host (zak) */
+	const char *passcode; /* the pwd parameter as it came, an invitation's passcode, or NULL */
+	/* "https://us02web.zoom.us/j/123456789?pwd=…", without secrets of the host (zak). */
+	const char *canonical;
 };
 
 /* ERROR_INVALID with code invalid_meeting_url, saying what is wrong and what would be right. */

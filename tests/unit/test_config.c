@@ -101,7 +101,7 @@ static void every_key_is_read_from_the_file(void **state)
 			      "zoom_timeout_ms = 100\n"
 			      "webhook_tolerance_s = 86400\n"
 			      "allow_private_urls = true\n"
-			      "threads = 512\n"
+			      "threads = 1024\n"
 			      "log_level = error\n"
 			      "log_format = text",
 			      NULL, &config, &err));
@@ -114,7 +114,7 @@ static void every_key_is_read_from_the_file(void **state)
 	assert_int_equal(config.zoom_timeout_ms, 100);
 	assert_int_equal(config.webhook_tolerance_s, 86400);
 	assert_true(config.allow_private_urls);
-	assert_int_equal(config.threads, 512);
+	assert_int_equal(config.threads, 1024);
 	assert_int_equal(config.log_level, LOG_ERROR);
 	assert_int_equal(config.log_format, LOG_TEXT);
 }
@@ -147,8 +147,8 @@ static void a_wrong_line_is_named_with_file_number_and_key(void **state)
 	static const struct {
 		const char *text, *place, *why;
 	} cases[] = {
-		{"threads = 0", "line 1: threads", "from 1 to 512, got '0'"},
-		{"\n\nthreads = 513", "line 3: threads", "from 1 to 512"},
+		{"threads = 0", "line 1: threads", "from 1 to 1024, got '0'"},
+		{"\n\nthreads = 1025", "line 3: threads", "from 1 to 1024"},
 		{"threads = 5x", "line 1: threads", "whole number"},
 		{"threads =", "line 1: threads", "whole number"},
 		{"threads = 99999999999999999999", "line 1: threads", "whole number"},

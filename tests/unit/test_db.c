@@ -122,6 +122,56 @@ static void what_was_committed_is_there_for_another_process(void **state)
 	assert_int_equal(test_database_number(other, count_sql), 1);
 }
 
+static void a_db_that_rests_lends_its_connection_and_takes_one_again(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_notes();
+	SCOPED(db_close) struct db *other = NULL;
+	struct error err = {0};
+
+	(void)state;
+	/* A temporary table is seen on the connection that made it, and nowhere else. */
+	must(db_script(database.db, "CREATE TEMP TABLE lent (x)", &err), &err);
+	db_rest(database.db);
+	other = test_database_connect(&database, database.gate);
+	must(db_script(other, "DROP TABLE lent", &err), &err);
+	must(add_note(database.db, "on another one", &err), &err);
+	assert_int_equal(test_database_number(other, count_sql), 1);
+}
+
+static void a_db_does_not_rest_in_the_middle_of_a_transaction(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_notes();
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	(void)state;
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	must(add_note(database.db, "kept", &err), &err);
+	db_rest(database.db);
+	must(transaction_commit(&transaction, &err), &err);
+	assert_int_equal(test_database_number(database.db, count_sql), 1);
+}
+
+static void one_that_finds_all_connections_taken_waits_and_then_opens_another(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_notes();
+	struct db *others[8];
+	int64_t waited_ms = 0;
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		const int64_t started_ms = clock_monotonic_ms();
+
+		others[i] = test_database_connect(&database, database.gate);
+		waited_ms = clock_monotonic_ms() - started_ms;
+	}
+	assert_in_range(waited_ms, 900, 3000);
+	must(add_note(others[COUNT_OF(others) - 1], "in spite of it", &err), &err);
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		db_close(&others[i]);
+}
+
 static bool add_and_leave(struct db *db, bool commits, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
@@ -623,6 +673,9 @@ int main(void)
 			a_database_in_a_folder_that_is_not_there_does_not_send_to_init_again),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused),
 		cmocka_unit_test(what_was_committed_is_there_for_another_process),
+		cmocka_unit_test(a_db_that_rests_lends_its_connection_and_takes_one_again),
+		cmocka_unit_test(a_db_does_not_rest_in_the_middle_of_a_transaction),
+		cmocka_unit_test(one_that_finds_all_connections_taken_waits_and_then_opens_another),
 		cmocka_unit_test(a_transaction_rolls_back_at_the_end_of_its_scope),
 		cmocka_unit_test(a_snapshot_does_not_see_what_is_committed_after_it_began),
 		cmocka_unit_test(a_second_writer_is_busy_after_its_time_and_can_write_afterwards),

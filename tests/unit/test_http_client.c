@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/version.h"
 #include "http/client.h"
 #include "support/http_peer.h"
 
@@ -136,7 +137,7 @@ static void a_request_goes_out_as_given(void **state)
 	assert_int_equal(strncmp(request, "POST /token?a=b HTTP/1.1\r\n", 26), 0);
 	assert_contains(request, "\r\nAuthorization: Bearer t\r\n");
 	assert_contains(request, "\r\nX-None:\r\n");
-	assert_contains(request, "\r\nUser-Agent: Hallpass/1.0\r\n");
+	assert_contains(request, "\r\nUser-Agent: Hallpass/" HALLPASS_VERSION "\r\n");
 	assert_contains(request, "\r\nContent-Length: 5\r\n");
 	assert_contains(request, "\r\n\r\nx=1");
 	assert_lacks(request, "Expect:");

@@ -1,5 +1,5 @@
 #include "http/input.h"
-#include "http/message.h"
+#include "http/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +51,7 @@ static struct input read_query(const char *query)
 /* The end refuses just this field, with these words. */
 static void expect_refused(struct input *input, const char *field, const char *words)
 {
-	SCOPED(json_release) json_t *details = NULL;
+	SCOPED(json_decrefp) json_t *details = NULL;
 	const char *sentence;
 
 	assert_false(input_end(input, &err));
@@ -266,7 +266,7 @@ static void everything_that_is_wrong_is_named_at_once(void **state)
 static void of_a_flood_of_unknown_fields_only_the_first_are_named(void **state)
 {
 	const char *text = "{\"f0\": 0";
-	SCOPED(json_release) json_t *details = NULL;
+	SCOPED(json_decrefp) json_t *details = NULL;
 	struct arena own = {0};
 	struct input input;
 

@@ -48,6 +48,7 @@ static void expect(const char *method, const char *path, int row)
 	if (!found.ok)
 		fail_msg("%s %s: %s", method, path, found.err.message);
 	assert_ptr_equal(found.route, &routes[row]);
+	assert_null(found.allow);
 }
 
 static void expect_missing(const char *method, const char *path)

@@ -1,0 +1,127 @@
+"""What a benchmark runs: the product, Zoom's side, load, and baselines. Each ends with its block."""
+
+import concurrent.futures
+import json
+import pathlib
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+from support.processes import pids_of  # noqa: E402
+from support.secret_register import SecretRegister  # noqa: E402
+from support.stack import BUILD, Stack  # noqa: E402
+
+REDIRECT_URI = "https://bench.example/callback"
+FIRST_MEETING_ID = 80_000_000_000  # of bench/upstream.c
+RUN_S_MAX = 120
+
+
+def built(program):
+    path = BUILD / "bench" / program
+    return path if path.exists() else sys.exit(f"{path} is not built: run make bench-programs")
+
+
+def run(program, *arguments):
+    """One of the programs that print a line of JSON."""
+    done = subprocess.run([built(program), *map(str, arguments)], check=True, text=True,
+                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=RUN_S_MAX)
+    return json.loads(done.stdout)
+
+
+class Upstream:
+    """Zoom's side: bench/upstream.c."""
+
+    def __init__(self, url):
+        self.url = url
+
+    @classmethod
+    @contextmanager
+    def running(cls):
+        with subprocess.Popen([built("upstream")], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield cls(process.stdout.readline().split()[1])
+            finally:
+                process.stdin.close()  # which ends it
+
+    def get(self, path):
+        with urllib.request.urlopen(f"{self.url}/_bench/{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def delay(self, mint_ms=0, refresh_ms=0):
+        self.get(f"delays?mint={mint_ms}&refresh={refresh_ms}")
+
+    def counts(self):
+        return self.get("counts")
+
+    def curl_alone(self, callers, seconds):
+        """The baseline: curl itself makes the call that zoom_tokens makes."""
+        return run("curl_alone", f"{self.url}/v2/meetings/{FIRST_MEETING_ID + 1}"
+                   "/jointoken/local_recording?bypass_waiting_room=true", callers, seconds,
+                   "local-recording-token", "Authorization: Bearer access-1-0",
+                   "Accept: application/json")
+
+
+class Hallpass:
+    """The product on its stack, with users and bots of theirs, and the access tokens of all cached."""
+
+    def __init__(self, directory, upstream, users=20, bots=500, processes=1, **settings):
+        self.directory, self.upstream = pathlib.Path(directory), upstream
+        self.stack = Stack(self.directory, SecretRegister(), processes=processes, **{
+            "HALLPASS_ZOOM_OAUTH_URL": f"{upstream.url}/oauth",
+            "HALLPASS_ZOOM_API_URL": f"{upstream.url}/v2", "HALLPASS_LOG_LEVEL": "warn"} | settings)
+        self.user_count, self.bot_count = users, bots
+        self.connection_ids = []
+
+    @classmethod
+    @contextmanager
+    def running(cls, *arguments, **settings):
+        hallpass = cls(*arguments, **settings)
+        hallpass.stack.up()
+        try:
+            hallpass.prepare()
+            yield hallpass
+        finally:
+            hallpass.stack.down()
+
+    def prepare(self):
+        self.upstream.delay()
+        project = self.stack.create_project("bench")
+        self.key = project.key
+        api = project.api
+        app = api.post("/api/v1/zoom_oauth_apps", json={
+            "client_id": "bench-client", "client_secret": "bench-client-secret",
+            "webhook_secret": "bench-webhook-secret"}).must_be(201).json
+
+        def connect(user):
+            return api.post("/api/v1/zoom_oauth_connections", json={
+                "zoom_oauth_app_id": app["id"], "authorization_code": f"code-{user}",
+                "redirect_uri": REDIRECT_URI}).must_be(201).json["id"]
+
+        def make_bot(number):
+            user = number % self.user_count
+            bot = api.post("/api/v1/bots", json={
+                "meeting_url": f"https://zoom.us/j/{FIRST_MEETING_ID + user + 1}",
+                "zoom_oauth_connection_id": self.connection_ids[user]}).must_be(201).json
+            return f"/api/v1/bots/{bot['id']}/zoom_tokens\n"
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.connection_ids = list(pool.map(connect, range(1, self.user_count + 1)))
+            paths = list(pool.map(make_bot, range(self.bot_count)))
+        (self.directory / "paths").write_text("".join(paths))
+
+    def ask_for_tokens(self, clients, how_long):
+        """`how_long` is "seconds=…" or "requests=…", of bench/load.c."""
+        return run("load", self.stack.port, clients, how_long, "POST", self.directory / "paths",
+                   '"join_flow":"token"', f"Authorization: Token {self.key}", "Content-Length: 0")
+
+    def peak_rss_mib(self, program="bots"):
+        """The most that any process of the program has had so far."""
+        return max(peak_rss_mib(pid) for pid in pids_of(self.stack, program))
+
+
+def peak_rss_mib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024

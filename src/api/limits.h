@@ -1,0 +1,26 @@
+/* How long the fields may be that callers send; http/message.h limits the request as a whole. */
+#ifndef API_LIMITS_H
+#define API_LIMITS_H
+
+enum {
+	PUBLIC_ID_BYTES_MAX = 64,
+	ZOOM_USER_ID_BYTES_MAX = 128,
+	DEDUPLICATION_KEY_BYTES_MAX = 255,
+	METADATA_BYTES_MAX = 8 << 10, /* and of zoom_settings: JSON objects, written compactly */
+	CURSOR_BYTES_MAX = 512,
+	FILTER_BYTES_MAX = 255, /* an id or key that a list is narrowed to */
+
+	CLIENT_ID_BYTES_MAX = 255,
+	SECRET_BYTES_MAX = 255,
+	APP_NAME_BYTES_MAX = 255,
+
+	AUTHORIZATION_CODE_BYTES_MAX = 4 << 10,
+	REDIRECT_URI_BYTES_MAX = 2 << 10,
+	CODE_VERIFIER_BYTES_MAX = 255,
+
+	MEETING_TEXT_BYTES_MAX = 16 << 10, /* a whole invitation with the world's dial-in numbers */
+	MEETING_FILTER_BYTES_MAX = 4 << 10,
+	BOT_NAME_BYTES_MAX = 128,
+};
+
+#endif

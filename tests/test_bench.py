@@ -1,0 +1,24 @@
+"""The benchmarks run at all. What they measure here, beside other tests, is worth nothing."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from support.stack import BUILD, ROOT
+
+
+@pytest.mark.skipif(not (BUILD / "bench/load").exists(), reason="make bench-programs has not run")
+def test_the_token_benchmark_gives_figures_and_sees_one_refresh():
+    done = subprocess.run([ROOT / "bench/tokens", "--quick"], capture_output=True, text=True,
+                          timeout=120, env=os.environ | {"BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 10, done.stdout
+    for question, hallpass, baseline, ratio, _, holds in rows:
+        assert question and hallpass and baseline and "bad answers" not in holds, done.stdout + done.stderr
+        assert re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", ratio), done.stdout
+    (refreshes,) = (row for row in rows if row[0].startswith("refreshes that Zoom sees"))
+    assert refreshes[1] == "1 in each of 1 rounds"
