@@ -13,7 +13,7 @@
 struct job {
 	const char *name;
 
-	/* *at is when the next piece is due; 0: none is. The context has no arena here. */
+	/* *at is when the next piece is due; 0: none is. The context may have no arena. */
 	bool (*next_due)(struct context *context, instant *at, struct error *err);
 
 	/*
