@@ -21,7 +21,7 @@ static bool find_bot(struct context *context, const struct request *request, str
 	if (!bot_find(context->db, context->arena, context->project_id, public_id, &found, bot,
 		      err))
 		return false;
-	return found || error_set(err, ERROR_NOT_FOUND, "there is no bot with this id");
+	return found || error_set(err, ERROR_NOT_FOUND, "there is no such bot in this project");
 }
 
 static bool render(struct context *context, const struct bot *bot, json_t **json, struct error *err)

@@ -59,7 +59,7 @@ bool post_bot_zoom_tokens(struct context *context, const struct request *request
 				      &found, &bot, err);
 
 	if (is_read && !found)
-		return error_set(err, ERROR_NOT_FOUND, "there is no bot with this id");
+		return error_set(err, ERROR_NOT_FOUND, "there is no such bot in this project");
 	if (is_read && bot_is_final(&bot))
 		tokens.reason = "bot_has_ended";
 	else if ((!is_read || !mint(&broker, &bot, &tokens, err)) && !tokens.is_token_flow &&
