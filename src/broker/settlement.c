@@ -33,7 +33,7 @@ bool settlement_fail_in_progress(struct error *err)
 {
 	error_set_code(
 		err, ERROR_CONFLICT, "authorization_in_progress",
-		"the same authorization_code is being exchanged by another request; send it again in a moment");
+		"the same authorization_code, or another of the same user, is being worked on; send it again in a moment");
 	err->retry_after_s = 1;
 	return false;
 }

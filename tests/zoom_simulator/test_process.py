@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -143,12 +142,3 @@ def test_resetting_everything_leaves_nothing():
         assert tenant.get("/users/me", token).status == 401
         assert zoom.grants() == [] and zoom.settings()["event_timeout_s"] == 3
         assert ZoomSimulator.connect(zoom.url).count_requests() == 1
-
-
-def test_it_starts_in_well_under_half_a_second():
-    durations = []
-    for _ in range(3):  # the best of three: others may be using this machine
-        started = time.monotonic()
-        with ZoomSimulator.start():
-            durations.append(time.monotonic() - started)
-    assert min(durations) < 0.5
