@@ -120,20 +120,22 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/mem
 LINK = @mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(HALLPASS_CFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) \
 	$(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(HALLPASS_LIBS)
 
-$(LIBRARY): $(MEMBERS) $(BUILD)/obj/schema_sql.o $(BUILD)/members
+$(LIBRARY): $(MEMBERS) $(BUILD)/obj/sql.o $(BUILD)/members
 	@rm -f $@ && echo "  AR   $@" && $(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(COMPILE)
-$(BUILD)/obj/schema_sql.o: $(BUILD)/schema_sql.c $(BUILD)/flags
+$(BUILD)/obj/sql.o: $(BUILD)/sql.c $(BUILD)/flags
 	$(COMPILE)
 COMPILE = @mkdir -p $(@D) && echo "  CC   $@" && $(CC) $(HALLPASS_CFLAGS) $(if $(findstring /tests/,$@),-Itests) \
 	$(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# schema.sql as a C string, so that a program carries the schema that it was built with.
-$(BUILD)/schema_sql.c: schema.sql
-	@mkdir -p $(@D) && { echo 'extern const char schema_sql[];'; echo 'const char schema_sql[] ='; \
-		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $< && echo ';'; } >$@
+# schema.sql and the upgrades as C strings named after their files, so that a program carries the schema
+# that it was built with.
+$(BUILD)/sql.c: schema.sql $(wildcard src/store/upgrade_*.sql)
+	@mkdir -p $(@D) && for file in $^; do name=$$(basename $$file .sql)_sql; \
+		echo "extern const char $$name[];"; echo "const char $$name[] ="; \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$file && echo ';'; done >$@
 
 # Each changes when what it lists does: other flags compile everything anew, another list of sources archives.
 $(BUILD)/flags: LIST = $(CC) $(HALLPASS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) $(LDFLAGS) $(HALLPASS_LIBS)

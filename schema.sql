@@ -9,7 +9,7 @@
 CREATE TABLE schema_version (
 	version INTEGER NOT NULL
 ) STRICT;
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);
 
 -- Who owns what: a project sees nothing of other projects.
 CREATE TABLE projects (

@@ -11,6 +11,7 @@
  */
 static const char *const steps[] = {
 	NULL,
+	upgrade_2_sql,
 };
 
 static_assert(COUNT_OF(steps) == SCHEMA_VERSION, "every version has the step that leads to it");

@@ -4,7 +4,7 @@
 
 #include "store/db.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 /* 0 for an empty database. ERROR_STORAGE where the file holds something else. */
 bool migrate_version(struct db *db, int *version, struct error *err) MUST_CHECK;

@@ -7,16 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <assert.h>
+#include <ctype.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include <cmocka.h>
-
-/*
- * With the second version comes the test that this stands for: keep the schema.sql of version 1
- * beside this file, migrate a database made of it, and compare it with schema_of() to a fresh one.
- */
-static_assert(SCHEMA_VERSION == 1, "test the steps: see the comment above");
 
 static void must(bool is_done, const struct error *err)
 {
@@ -77,6 +72,63 @@ static void migrating_again_changes_nothing(void **state)
 	must(migrate_run(database.db, &from, &err), &err);
 	assert_int_equal(from, SCHEMA_VERSION);
 	assert_string_equal(schema_of(database.db, &arena), before);
+}
+
+/* What a test file of this folder holds, in the arena. */
+static const char *text_of(const char *path, struct arena *arena)
+{
+	enum { TEXT_BYTES_MAX = 256 << 10 };
+	char *text = arena_alloc(arena, TEXT_BYTES_MAX);
+	FILE *file = fopen(path, "r");
+	size_t size;
+
+	if (file == NULL)
+		fail_msg("%s cannot be read: run the tests in the root of the tree", path);
+	size = fread(text, 1, TEXT_BYTES_MAX - 1, file);
+	assert_true(feof(file));
+	fclose(file);
+	text[size] = '\0';
+	return text;
+}
+
+/* Without comments and white space, in which a table that was altered differs from one that was not. */
+static const char *bare(const char *sql, struct arena *arena)
+{
+	char *bare_sql = arena_alloc(arena, strlen(sql) + 1), *end = bare_sql;
+
+	while (*sql != '\0') {
+		if (strncmp(sql, "--", 2) == 0)
+			sql += strcspn(sql, "\n");
+		else if (isspace((unsigned char)*sql))
+			sql++;
+		else
+			*end++ = *sql++;
+	}
+	*end = '\0';
+	return bare_sql;
+}
+
+/* tests/unit/schema_N.sql is the schema.sql of that version, as it was. */
+static void every_older_version_is_led_to_what_a_fresh_database_has(void **state)
+{
+	SCOPED(test_database_release) struct test_database fresh = test_database_open();
+	SCOPED(arena_release) struct arena arena = {0};
+	const char *wanted = bare(schema_of(fresh.db, &arena), &arena);
+	struct error err = {0};
+
+	(void)state;
+	for (int version = 1; version < SCHEMA_VERSION; version++) {
+		SCOPED(test_database_release)
+		struct test_database old = test_database_open_empty();
+		const char *path = arena_printf(&arena, "tests/unit/schema_%d.sql", version);
+		int from = -1;
+
+		must(db_script(old.db, text_of(path, &arena), &err), &err);
+		must(migrate_run(old.db, &from, &err), &err);
+		assert_int_equal(from, version);
+		assert_string_equal(bare(schema_of(old.db, &arena), &arena), wanted);
+		must(migrate_check(old.db, &err), &err);
+	}
 }
 
 static void every_table_is_strict(void **state)
@@ -229,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_database_gets_the_whole_schema),
 		cmocka_unit_test(migrating_again_changes_nothing),
+		cmocka_unit_test(every_older_version_is_led_to_what_a_fresh_database_has),
 		cmocka_unit_test(every_table_is_strict),
 		cmocka_unit_test(an_older_version_is_sent_to_migrate),
 		cmocka_unit_test(a_newer_version_is_refused_and_left_as_it_is),

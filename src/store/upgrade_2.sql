@@ -1,0 +1,1 @@
+-- From schema version 1 to 2: what bots need to be run, what we notify, and what happened.
