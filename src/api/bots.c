@@ -10,6 +10,7 @@
 #include "serve/context.h"
 #include "store/bot.h"
 #include "store/connection.h"
+#include "store/transaction.h"
 #include "zoom/meeting_url.h"
 
 static bool find_bot(struct context *context, const struct request *request, struct bot *bot,

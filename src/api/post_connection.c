@@ -10,6 +10,7 @@
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/app.h"
+#include "store/transaction.h"
 
 struct post {
 	struct authorization_request request;

@@ -3,6 +3,7 @@
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/migrate.h"
+#include "store/transaction.h"
 
 /* This process lives: for a supervisor. */
 bool get_health(struct context *context, const struct request *request, struct response *response,

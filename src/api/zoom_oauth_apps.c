@@ -12,6 +12,7 @@
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/public_id.h"
+#include "store/transaction.h"
 #include "zoom/oauth.h"
 
 #include <string.h>

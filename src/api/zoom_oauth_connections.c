@@ -15,6 +15,7 @@
 #include "store/app.h"
 #include "store/connection.h"
 #include "store/meeting.h"
+#include "store/transaction.h"
 #include "zoom/oauth.h"
 
 static bool find_connection(struct context *context, const struct request *request,

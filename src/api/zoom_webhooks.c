@@ -8,6 +8,7 @@
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/event.h"
+#include "store/transaction.h"
 #include "zoom/event.h"
 #include "zoom/signature.h"
 

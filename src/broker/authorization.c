@@ -6,6 +6,7 @@
 #include "broker/settlement.h"
 #include "http/json.h"
 #include "store/public_id.h"
+#include "store/transaction.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 
 #include "base/failpoint.h"
 #include "broker/refresh.h"
+#include "store/transaction.h"
 
 enum { STORE_TRIES = 200, STORE_PAUSE_MS = 50 };
 

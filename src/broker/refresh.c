@@ -5,6 +5,7 @@
 #include "broker/health.h"
 #include "store/app.h"
 #include "store/refresh_attempt.h"
+#include "store/transaction.h"
 
 enum {
 	LEASE_MARGIN_S = 5, /* a lease outlives the longest call by this */

@@ -9,6 +9,7 @@
 #include "store/meeting.h"
 #include "store/participant.h"
 #include "store/refresh_attempt.h"
+#include "store/transaction.h"
 #include "zoom/api.h"
 #include "zoom/meeting_url.h"
 

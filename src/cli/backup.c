@@ -1,5 +1,6 @@
 /* `hallpass backup` */
 #include "cli/command.h"
+#include "store/db_backup.h"
 
 #include "store/migrate.h"
 

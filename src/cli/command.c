@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "http/json.h"
+#include "store/db_gate.h"
 
 #include <stdarg.h>
 #include <stdio.h>

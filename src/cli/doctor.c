@@ -3,6 +3,8 @@
  * past what is wrong as far as they can.
  */
 #include "cli/command.h"
+#include "store/db_gate.h"
+#include "store/db_integrity.h"
 
 #include "store/migrate.h"
 #include "store/sealed_value.h"
@@ -187,7 +189,7 @@ static void check_database(struct examination *examination)
 		     err.message);
 		return;
 	}
-	if (!db_check_integrity(call->db, call->arena, &finding, &err))
+	if (!db_integrity_check(call->db, call->arena, &finding, &err))
 		finding = err.message;
 	if (finding != NULL)
 		note(examination, LEVEL_FAIL, "database",

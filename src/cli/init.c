@@ -1,6 +1,7 @@
 /* `hallpass init`: makes what is missing and never touches what is there, so it may be run again. */
 #include "base/key_file.h"
 #include "cli/command.h"
+#include "store/db_gate.h"
 
 #include "store/migrate.h"
 #include "store/sealed_value.h"

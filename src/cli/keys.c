@@ -10,6 +10,7 @@
 #include "base/key_file.h"
 #include "cli/command.h"
 #include "store/sealed_value.h"
+#include "store/transaction.h"
 
 #include <stdio.h>
 

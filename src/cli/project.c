@@ -3,6 +3,7 @@
 
 #include "store/api_key.h"
 #include "store/project.h"
+#include "store/transaction.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
 #include "serve/process.h"
 
+#include "store/db_gate.h"
 #include "store/migrate.h"
 
 #include <ctype.h>

@@ -1,5 +1,6 @@
 #include "serve/zoom_circuits.h"
 
+#include "store/transaction.h"
 #include "store/zoom_circuit.h"
 #include "zoom/circuits.h"
 

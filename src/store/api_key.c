@@ -2,6 +2,8 @@
 
 #include "base/crypto.h"
 #include "store/public_id.h"
+#include "store/statement.h"
+#include "store/transaction.h"
 
 #include <string.h>
 

@@ -1,5 +1,7 @@
 #include "store/app.h"
 
+#include "store/statement.h"
+
 #define COLUMNS                                                                                        \
 	"id, public_id, project_id, name, client_id, client_secret, webhook_secret, state = 'active'," \
 	" last_verified_webhook_at, last_rejected_webhook_at, last_url_validation_at, created_at,"     \

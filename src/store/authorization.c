@@ -1,5 +1,7 @@
 #include "store/authorization.h"
 
+#include "store/statement.h"
+
 #include <string.h>
 
 #define COLUMNS                                                                                        \

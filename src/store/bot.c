@@ -1,6 +1,7 @@
 #include "store/bot.h"
 
 #include "store/public_id.h"
+#include "store/statement.h"
 
 #include <assert.h>
 #include <jansson.h>

@@ -1,6 +1,7 @@
 #include "store/connection.h"
 
 #include "store/public_id.h"
+#include "store/statement.h"
 
 #define COLUMNS                                                                                      \
 	"c.id, c.public_id, c.project_id, c.app_id, a.public_id, c.zoom_user_id, c.account_id,"      \

@@ -1,5 +1,7 @@
 #include "store/credentials.h"
 
+#include "store/statement.h"
+
 static const char table[] = "zoom_oauth_credentials";
 
 struct seal_place credentials_refresh_token_place(const struct connection *connection)

@@ -1,5 +1,7 @@
 #include "store/event.h"
 
+#include "store/statement.h"
+
 #include <string.h>
 
 static const char add_sql[] =

@@ -1,5 +1,7 @@
 #include "store/meeting.h"
 
+#include "store/statement.h"
+
 /* Of a meeting that is forgotten and learned at the same time, the forgetting stands, in either order. */
 static const char learn_sql[] =
 	"INSERT INTO zoom_meetings (meeting_id, app_id, connection_id, known_at)"

@@ -1,6 +1,8 @@
 #include "store/migrate.h"
 
 #include "store/schema.h"
+#include "store/statement.h"
+#include "store/transaction.h"
 
 #include <assert.h>
 #include <stdint.h>

@@ -1,5 +1,7 @@
 #include "store/participant.h"
 
+#include "store/statement.h"
+
 /* Of a user who joins and leaves at the same time, the leaving stands, in either order. */
 static const char note_sql[] =
 	"INSERT INTO zoom_meeting_participants (meeting_id, app_id, connection_id, is_present, changed_at)"

@@ -1,5 +1,7 @@
 #include "store/periodic_job.h"
 
+#include "store/statement.h"
+
 static const char claim_sql[] =
 	"INSERT INTO periodic_jobs (name, next_at) VALUES ($1, $3)"
 	" ON CONFLICT (name) DO UPDATE SET next_at = excluded.next_at WHERE periodic_jobs.next_at <= $2";

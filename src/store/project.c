@@ -1,6 +1,8 @@
 #include "store/project.h"
 
 #include "store/public_id.h"
+#include "store/statement.h"
+#include "store/transaction.h"
 
 static const char add_sql[] =
 	"INSERT INTO projects (public_id, name, created_at) VALUES ($1, $2, $3)"

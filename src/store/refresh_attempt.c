@@ -1,5 +1,7 @@
 #include "store/refresh_attempt.h"
 
+#include "store/statement.h"
+
 static const char add_sql[] =
 	"INSERT INTO zoom_oauth_refresh_attempts (connection_id, holder, started_at)"
 	" VALUES ($1, $2, $3)";

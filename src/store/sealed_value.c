@@ -1,5 +1,7 @@
 #include "store/sealed_value.h"
 
+#include "store/statement.h"
+
 #include <assert.h>
 
 struct sealed_column {

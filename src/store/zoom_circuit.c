@@ -1,5 +1,7 @@
 #include "store/zoom_circuit.h"
 
+#include "store/statement.h"
+
 /* Well above the longest wait for a probe and the time that a probe may take. */
 static const instant told_anew_within = 10 * MINUTE;
 

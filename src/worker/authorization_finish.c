@@ -1,6 +1,7 @@
 /* Finishes authorizations whose tokens are stored and whose connection is not: nobody posted the code again. */
 #include "broker/authorization.h"
 #include "http/message.h"
+#include "store/transaction.h"
 #include "worker/job.h"
 #include "worker/job_broker.h"
 

@@ -4,6 +4,7 @@
 #include "store/meeting.h"
 #include "store/participant.h"
 #include "store/periodic_job.h"
+#include "store/transaction.h"
 #include "worker/job.h"
 
 enum { ROWS_MAX = 1000 }; /* of one table in one transaction, so that events come between */

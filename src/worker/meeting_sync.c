@@ -3,6 +3,7 @@
 #include "broker/access_token.h"
 #include "store/connection.h"
 #include "store/meeting.h"
+#include "store/transaction.h"
 #include "worker/job.h"
 #include "worker/job_broker.h"
 #include "zoom/api.h"

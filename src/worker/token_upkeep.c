@@ -5,6 +5,7 @@
 #include "broker/access_token.h"
 #include "store/connection.h"
 #include "store/credentials.h"
+#include "store/transaction.h"
 #include "worker/job.h"
 #include "worker/job_broker.h"
 

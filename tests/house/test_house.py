@@ -32,7 +32,9 @@ PLANTED = {
     "an_include_of_no_folder": ("cgi-bin/planted.c", '#include "elsewhere/x.h"', 'write "folder/name.h"'),
     "a_folder_without_floor": ("src/extra/planted.c", "int x;", "no folder that has a floor"),
     "a_file_without_folder": ("src/planted.c", "int x;", "no folder that has a floor"),
-    "sqlite_elsewhere": ("src/store/planted.c", "#include <sqlite3.h>", "belongs to src/store/db"),
+    "sqlite_elsewhere": ("src/store/planted.c", "#include <sqlite3.h>", "belongs to src/store/db_internal.h"),
+    "sqlite_by_another_door": (
+        "src/store/planted.c", '#include "store/db_internal.h"', "belongs to the files of the store that speak"),
     "curl_elsewhere": ("src/zoom/planted.c", "#include <curl/curl.h>", "belongs to src/http/client"),
     "fastcgi_elsewhere": ("cgi-bin/planted.c", "#include <fcgiapp.h>", "belongs to src/serve/responder"),
     "the_fastcgi_printf": ("src/serve/responder.c", "#include <fcgi_stdio.h>", "redefines printf"),

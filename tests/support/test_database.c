@@ -1,6 +1,8 @@
 #include "support/test_database.h"
 
+#include "store/db_gate.h"
 #include "store/migrate.h"
+#include "store/statement.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -1,5 +1,7 @@
+#include "store/db_gate.h"
 #include "store/migrate.h"
 #include "store/schema.h"
+#include "store/statement.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>

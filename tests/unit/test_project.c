@@ -1,5 +1,6 @@
 #include "store/api_key.h"
 #include "store/project.h"
+#include "store/statement.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>

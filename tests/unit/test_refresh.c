@@ -3,6 +3,7 @@
 #include "broker/refresh.h"
 #include "store/app.h"
 #include "store/refresh_attempt.h"
+#include "store/transaction.h"
 #include "support/http_peer.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"

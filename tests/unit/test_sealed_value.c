@@ -5,6 +5,7 @@
 #include "store/credentials.h"
 #include "store/schema.h"
 #include "store/sealed_value.h"
+#include "store/statement.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>

@@ -1,0 +1,60 @@
+#include "store/db_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WAL_CHECKPOINT_PAGES = 4000 };
+
+const char db_connection_settings[] = "PRAGMA synchronous = FULL;"
+				      "PRAGMA foreign_keys = ON;"
+				      "PRAGMA trusted_schema = OFF;"
+				      "PRAGMA temp_store = MEMORY;";
+
+struct db_connection *db_connection_open(const char *path, int flags)
+{
+	struct db_connection *connection = db_allocate(sizeof(*connection));
+
+	connection->path = strdup(path);
+	if (connection->path == NULL)
+		abort();
+	connection->open_result =
+		sqlite3_open_v2(path, &connection->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	if (connection->open_result == SQLITE_OK) {
+		sqlite3_extended_result_codes(connection->handle, 1);
+		sqlite3_busy_timeout(connection->handle, DB_BUSY_TIMEOUT_MS);
+	}
+	return connection;
+}
+
+void db_connection_settle(struct db_connection *connection)
+{
+	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_wal_autocheckpoint(connection->handle, WAL_CHECKPOINT_PAGES);
+}
+
+struct db_connection *db_connection_open_again(const char *path)
+{
+	struct db_connection *connection = db_connection_open(path, SQLITE_OPEN_READWRITE);
+
+	if (connection->open_result == SQLITE_OK)
+		connection->open_result =
+			sqlite3_exec(connection->handle, db_connection_settings, NULL, NULL, NULL);
+	if (connection->open_result == SQLITE_OK) {
+		db_connection_settle(connection);
+	} else {
+		sqlite3_close(connection->handle);
+		connection->handle = NULL;
+	}
+	return connection;
+}
+
+void db_connection_close(struct db_connection *connection)
+{
+	if (connection == NULL)
+		return;
+	for (size_t i = 0; i < STATEMENTS_MAX; i++)
+		statement_free(connection->statements[i]);
+	sqlite3_close(connection->handle);
+	free(connection->path);
+	free(connection);
+}

@@ -1,0 +1,115 @@
+#include "store/db_gate.h"
+
+#include "base/clock.h"
+#include "store/db_internal.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	/*
+	 * Of a process, in use at a time. More would only be memory: they take turns on the processors.
+	 * Whoever has waited CONNECTION_WAIT_MS goes beyond, for the others may wait for a writer.
+	 */
+	CONNECTIONS_AT_ONCE = 8,
+	CONNECTION_WAIT_MS = 1000,
+};
+
+struct db_gate {
+	pthread_mutex_t writer;
+	pthread_mutex_t lock;       /* over what follows */
+	struct db_connection *idle; /* the one that was used last is on top */
+	int used_count;
+	pthread_cond_t one_is_free;
+};
+
+struct db_gate *db_gate_open(void)
+{
+	struct db_gate *gate = db_allocate(sizeof(*gate));
+	pthread_condattr_t attributes;
+
+	pthread_mutex_init(&gate->writer, NULL);
+	pthread_mutex_init(&gate->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&gate->one_is_free, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return gate;
+}
+
+void db_gate_close(struct db_gate **gate)
+{
+	struct db_connection *idle, *next;
+
+	if (*gate == NULL)
+		return;
+	for (idle = (*gate)->idle; idle != NULL; idle = next) {
+		next = idle->next;
+		db_connection_close(idle);
+	}
+	pthread_cond_destroy(&(*gate)->one_is_free);
+	pthread_mutex_destroy(&(*gate)->lock);
+	pthread_mutex_destroy(&(*gate)->writer);
+	free(*gate);
+	*gate = NULL;
+}
+
+static struct timespec instant_of(int64_t monotonic_ms)
+{
+	return (struct timespec){monotonic_ms / 1000, monotonic_ms % 1000 * 1000000};
+}
+
+bool db_gate_enter(struct db_gate *gate, int64_t deadline_ms)
+{
+	const struct timespec until = instant_of(deadline_ms);
+
+	return pthread_mutex_clocklock(&gate->writer, CLOCK_MONOTONIC, &until) == 0;
+}
+
+void db_gate_leave(struct db_gate *gate)
+{
+	pthread_mutex_unlock(&gate->writer);
+}
+
+static void wait_for_connection(struct db_gate *gate)
+{
+	const struct timespec until = instant_of(clock_monotonic_ms() + CONNECTION_WAIT_MS);
+	int result = 0;
+
+	while (gate->used_count >= CONNECTIONS_AT_ONCE && result == 0)
+		result = pthread_cond_timedwait(&gate->one_is_free, &gate->lock, &until);
+}
+
+struct db_connection *db_gate_take(struct db_gate *gate, const char *path, bool may_wait)
+{
+	struct db_connection **place, *taken;
+
+	pthread_mutex_lock(&gate->lock);
+	if (may_wait)
+		wait_for_connection(gate);
+	place = &gate->idle;
+	while (*place != NULL && strcmp((*place)->path, path) != 0)
+		place = &(*place)->next;
+	taken = *place;
+	if (taken != NULL)
+		*place = taken->next;
+	gate->used_count++;
+	pthread_mutex_unlock(&gate->lock);
+	return taken;
+}
+
+void db_gate_give_back(struct db_gate *gate, struct db_connection *connection, bool is_reusable)
+{
+	pthread_mutex_lock(&gate->lock);
+	if (is_reusable && gate->used_count <= CONNECTIONS_AT_ONCE) {
+		connection->next = gate->idle;
+		gate->idle = connection;
+		connection = NULL;
+	}
+	gate->used_count--;
+	pthread_cond_signal(&gate->one_is_free);
+	pthread_mutex_unlock(&gate->lock);
+	db_connection_close(connection);
+}

@@ -1,0 +1,33 @@
+/*
+ * A write transaction, which rolls back at the end of its scope unless it was committed:
+ *
+ *	SCOPED(transaction_end) struct transaction transaction = {0};
+ *	if (!transaction_begin(&transaction, db, err))
+ *		return false;
+ *	…
+ *	return transaction_commit(&transaction, err);
+ *
+ * Short, and never open while the network is waited for.
+ */
+#ifndef STORE_TRANSACTION_H
+#define STORE_TRANSACTION_H
+
+#include "store/db.h"
+
+struct transaction {
+	struct db *db; /* NULL: not open */
+};
+
+bool transaction_begin(struct transaction *transaction, struct db *db, struct error *err)
+	MUST_CHECK;
+
+/* After success it is on the disk, whatever fails next. */
+bool transaction_commit(struct transaction *transaction, struct error *err) MUST_CHECK;
+
+void transaction_end(struct transaction *transaction);
+
+/* A snapshot for several reads that must agree with each other; ends as a transaction does. */
+bool transaction_begin_read(struct transaction *transaction, struct db *db, struct error *err)
+	MUST_CHECK;
+
+#endif

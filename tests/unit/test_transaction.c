@@ -1,0 +1,271 @@
+#include "base/clock.h"
+#include "store/db_gate.h"
+#include "store/transaction.h"
+#include "support/test_notes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void what_was_committed_is_there_for_another_process(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *other = test_database_connect(&database, gate);
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	(void)state;
+	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	test_notes_must(test_notes_add(database.db, "kept", &err), &err);
+	assert_int_equal(test_notes_count(other), 0);
+	test_notes_must(transaction_commit(&transaction, &err), &err);
+	assert_int_equal(test_notes_count(other), 1);
+}
+
+static bool add_and_leave(struct db *db, bool commits, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	if (!transaction_begin(&transaction, db, err) || !test_notes_add(db, "here?", err))
+		return false;
+	return !commits || transaction_commit(&transaction, err);
+}
+
+static void a_transaction_rolls_back_at_the_end_of_its_scope(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct error err = {0};
+
+	(void)state;
+	test_notes_must(add_and_leave(database.db, false, &err), &err);
+	assert_int_equal(test_notes_count(database.db), 0);
+	test_notes_must(add_and_leave(database.db, true, &err), &err);
+	assert_int_equal(test_notes_count(database.db), 1);
+	assert_false(add_and_leave(database.db, true, &err));
+	assert_int_equal(err.kind, ERROR_CONFLICT);
+	/* Neither way out keeps the gate. */
+	test_notes_must(test_notes_add(database.db, "and on it goes", &err), &err);
+	assert_false(add_and_leave(database.db, true, &err));
+	assert_int_equal(err.kind, ERROR_CONFLICT);
+}
+
+static void a_snapshot_does_not_see_what_is_committed_after_it_began(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_close) struct db *other = test_database_connect(&database, database.gate);
+	struct transaction snapshot = {0};
+	struct error err = {0};
+
+	(void)state;
+	test_notes_must(transaction_begin_read(&snapshot, other, &err), &err);
+	assert_int_equal(test_notes_count(other), 0);
+	test_notes_must(add_and_leave(database.db, true, &err), &err);
+	assert_int_equal(test_notes_count(other), 0);
+	transaction_end(&snapshot);
+	assert_int_equal(test_notes_count(other), 1);
+}
+
+static int64_t begin_refused_after_ms(struct db *db)
+{
+	const int64_t started_ms = clock_monotonic_ms();
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	assert_false(transaction_begin(&transaction, db, &err));
+	assert_null(transaction.db);
+	assert_int_equal(err.kind, ERROR_BUSY);
+	assert_true(error_is_passing(&err));
+	return clock_monotonic_ms() - started_ms;
+}
+
+static void assert_waited(int64_t waited_ms)
+{
+	assert_in_range(waited_ms, DB_BUSY_TIMEOUT_MS - 300, DB_BUSY_TIMEOUT_MS + 700);
+}
+
+static void a_second_writer_is_busy_after_its_time_and_can_write_afterwards(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *process = test_database_connect(&database, gate);
+	SCOPED(db_close) struct db *thread = test_database_connect(&database, database.gate);
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	(void)state;
+	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	assert_waited(begin_refused_after_ms(process));
+	assert_waited(begin_refused_after_ms(thread));
+	assert_int_equal(test_notes_count(process), 0);
+	transaction_end(&transaction);
+	test_notes_must(add_and_leave(process, true, &err), &err);
+}
+
+struct held_gate {
+	struct test_database *database;
+	pthread_barrier_t held;
+};
+
+/* Takes the gate, and is kept waiting by another process meanwhile. */
+static void *wait_behind_the_other_process(void *argument)
+{
+	struct held_gate *held = argument;
+	SCOPED(db_close)
+	struct db *db = test_database_connect(held->database, held->database->gate);
+	struct transaction transaction = {0};
+	struct error err = {0};
+	bool began;
+
+	pthread_barrier_wait(&held->held);
+	began = transaction_begin(&transaction, db, &err);
+	transaction_end(&transaction);
+	return began ? "began" : NULL;
+}
+
+static void waiting_for_threads_and_for_processes_together_takes_no_longer(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *other_process = test_database_connect(&database, gate);
+	struct held_gate held = {.database = &database};
+	struct transaction transaction = {0};
+	struct error err = {0};
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	pthread_barrier_init(&held.held, NULL, 2);
+	test_notes_must(transaction_begin(&transaction, other_process, &err), &err);
+	assert_int_equal(pthread_create(&thread, NULL, wait_behind_the_other_process, &held), 0);
+	pthread_barrier_wait(&held.held);
+	usleep(500 * 1000);
+	assert_waited(begin_refused_after_ms(database.db));
+	pthread_join(thread, &result);
+	assert_null(result);
+	pthread_barrier_destroy(&held.held);
+	transaction_end(&transaction);
+}
+
+enum { WRITERS = 8, NOTES_EACH = 25 };
+
+struct writer {
+	const struct test_database *database;
+	int number;
+};
+
+static void *write_notes(void *argument)
+{
+	const struct writer *writer = argument;
+	SCOPED(db_close)
+	struct db *db = test_database_connect(writer->database, writer->database->gate);
+	struct error err = {0};
+	char text[32];
+
+	for (int i = 0; i < NOTES_EACH; i++) {
+		SCOPED(transaction_end) struct transaction transaction = {0};
+
+		snprintf(text, sizeof(text), "%d/%d", writer->number, i);
+		if (!transaction_begin(&transaction, db, &err) || !test_notes_add(db, text, &err) ||
+		    !transaction_commit(&transaction, &err))
+			return "failed";
+	}
+	return NULL;
+}
+
+/* On two files SQLite itself would keep nobody waiting. */
+static void the_gate_is_held_by_one_writer_of_the_process_at_a_time(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_close) struct db *elsewhere = NULL;
+	struct transaction transaction = {0};
+	char path[TEST_PATH_BYTES];
+	struct error err = {0};
+
+	(void)state;
+	test_database_path(&database, "elsewhere.db", path);
+	test_notes_must(db_create(&elsewhere, path, database.gate, &err), &err);
+	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	assert_waited(begin_refused_after_ms(elsewhere));
+	transaction_end(&transaction);
+	test_notes_must(transaction_begin(&transaction, elsewhere, &err), &err);
+	transaction_end(&transaction);
+}
+
+static void the_gate_lets_many_threads_write_one_after_the_other(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct writer writers[WRITERS];
+	pthread_t threads[WRITERS];
+	void *result;
+
+	(void)state;
+	for (int i = 0; i < WRITERS; i++) {
+		writers[i] = (struct writer){&database, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, write_notes, &writers[i]), 0);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		pthread_join(threads[i], &result);
+		assert_null(result);
+	}
+	assert_int_equal(test_notes_count(database.db), WRITERS * NOTES_EACH);
+}
+
+/* In a process of its own, which is killed between the write and its commit, or after it. */
+static void write_and_be_killed(const struct test_database *database, bool commits)
+{
+	struct db_gate *gate = db_gate_open();
+	struct db *db = test_database_connect(database, gate);
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	if (transaction_begin(&transaction, db, &err) &&
+	    test_notes_add(db, commits ? "committed" : "not committed", &err) &&
+	    (!commits || transaction_commit(&transaction, &err)))
+		kill(getpid(), SIGKILL);
+	_exit(1);
+}
+
+static void a_killed_process_loses_what_it_had_not_committed_and_nothing_else(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct error err = {0};
+	int status;
+
+	(void)state;
+	for (int commits = 0; commits <= 1; commits++) {
+		const pid_t child = fork();
+
+		assert_true(child >= 0);
+		if (child == 0)
+			write_and_be_killed(&database, commits);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		assert_int_equal(test_notes_count(database.db), commits);
+	}
+	test_notes_must(test_notes_add(database.db, "not held by the dead", &err), &err);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_committed_is_there_for_another_process),
+		cmocka_unit_test(a_transaction_rolls_back_at_the_end_of_its_scope),
+		cmocka_unit_test(a_snapshot_does_not_see_what_is_committed_after_it_began),
+		cmocka_unit_test(a_second_writer_is_busy_after_its_time_and_can_write_afterwards),
+		cmocka_unit_test(waiting_for_threads_and_for_processes_together_takes_no_longer),
+		cmocka_unit_test(the_gate_is_held_by_one_writer_of_the_process_at_a_time),
+		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
+		cmocka_unit_test(a_killed_process_loses_what_it_had_not_committed_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
