@@ -85,7 +85,7 @@ bench-tokens:
 # ctuuninitvar takes the address of an out-parameter for a use of its value.
 lint:
 	clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
-	shellcheck scripts/* .ci/run tests/house/units tests/model/run
+	shellcheck scripts/* .ci/run tests/house/units tests/model/run packaging/systemd/make-units
 	tests/house/floors
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 		--suppress=ctuuninitvar -Isrc src cgi-bin
@@ -95,7 +95,7 @@ lint:
 format:
 	clang-format -i $(shell find src cgi-bin tests bench -name '*.[ch]')
 
-install: all
+install: all install-units
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin libexec/hallpass/cgi-bin share/hallpass share/doc/hallpass)
 	install $(BUILD)/bin/* $(DESTDIR)$(PREFIX)/bin/
 	install $(BUILD)/cgi-bin/* $(DESTDIR)$(PREFIX)/libexec/hallpass/cgi-bin/
@@ -145,6 +145,8 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 	@mkdir -p $(@D) && echo '$(LIST)' | cmp -s - $@ || echo '$(LIST)' >$@
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+include packaging/packaging.mk
 
 FORCE:
 .PHONY: all units run-units bench-programs bench-tokens demo test check faults soak model lint format install clean FORCE
