@@ -142,6 +142,69 @@ def test_an_on_behalf_token_needs_no_known_host(api, zoom, connect_user):
     assert tokens["onbehalf_token"]
 
 
+def zak_of(user_id):
+    return {"zak_token": {"zoom_oauth_connection_user_id": user_id}}
+
+
+def scopes_with(*scopes):
+    return {"scopes": ["user:read:user", "meeting:read:list_meetings",
+                       "meeting:read:local_recording_token", *scopes]}
+
+
+@pytest.mark.parametrize("scope, path", [
+    ("user:read:zak", "/v2/users/me/zak"), ("user_zak:read", "/v2/users/me/zak"),
+    ("user:read:token", "/v2/users/me/token"), ("user:read", "/v2/users/me/token")])
+def test_a_zak_is_minted_by_the_call_whose_scope_is_there(api, zoom, connect_user, scope, path):
+    host = connect_user(app_fields=scopes_with(scope))
+    meeting = Meeting(api, zoom, host, zoom_settings=zak_of(host.user_id))
+    tokens = meeting.tokens()
+    (zak,) = meeting.minted("zak")
+    assert (tokens["join_flow"], tokens["join_flow_reason"]) == ("token", None)
+    assert tokens["zak_token"] == zak["token"] and zak["user_id"] == host.user_id
+    assert tokens["app_privilege_token"] and tokens["onbehalf_token"] is None
+    asked = {path: zoom.count_requests(client_id=host.client_id, path=path)
+             for path in ("/v2/users/me/zak", "/v2/users/me/token")}
+    assert asked.pop(path) == 1 and set(asked.values()) == {0}
+
+
+def test_a_zak_that_zoom_wants_another_scope_for_is_asked_for_the_other_way(api, zoom, connect_user):
+    host = connect_user()
+    meeting = Meeting(api, zoom, host, zoom_settings=zak_of(host.user_id))
+    with zoom.fault(client_id=host.client_id, path="/v2/users/me/zak", status=400, times=None,
+                    body='{"code":4711,"message":"Invalid access token, does not contain scopes:[x]"}'):
+        assert meeting.tokens()["zak_token"] == meeting.minted("zak")[0]["token"]
+
+
+def test_a_zak_is_minted_only_where_it_is_asked_for(api, zoom, connect_user):
+    host = connect_user(is_onbehalf_token_supported=True)
+    meeting = Meeting(api, zoom, host, zoom_settings={
+        "onbehalf_token": {"zoom_oauth_connection_user_id": host.user_id}, "zak_token": None})
+    assert meeting.tokens()["onbehalf_token"] and meeting.minted("zak") == []
+
+
+def test_a_zak_needs_no_known_host_and_serves_alone(api, connect_user):
+    host = connect_user(is_local_recording_token_supported=False)
+    tokens = ask(api, make(api, "https://zoom.us/j/85512345678", zoom_settings=zak_of(host.user_id)))
+    assert (tokens["join_flow"], tokens["zoom_oauth_connection_id"]) == ("token", host.id)
+    assert tokens["zak_token"] and tokens["app_privilege_token"] is None
+
+
+def test_without_the_scope_for_a_zak_zoom_is_not_asked(api, zoom, connect_user):
+    host = connect_user(app_fields=scopes_with())
+    meeting = Meeting(api, zoom, host, zoom_settings=zak_of(host.user_id))
+    tokens = meeting.tokens()
+    assert (tokens["join_flow"], tokens["join_flow_reason"]) == ("token", "missing_scopes")
+    assert tokens["app_privilege_token"] and tokens["zak_token"] is None
+    for path in ("/v2/users/me/zak", "/v2/users/me/token"):
+        assert zoom.count_requests(client_id=host.client_id, path=path) == 0
+
+
+def test_a_zak_of_somebody_who_is_not_connected_costs_only_the_zak(api, zoom, connect_user):
+    tokens = Meeting(api, zoom, connect_user(), zoom_settings=zak_of("nobody")).tokens()
+    assert (tokens["join_flow"], tokens["join_flow_reason"]) == ("token", "zak_user_not_connected")
+    assert tokens["app_privilege_token"] and tokens["zak_token"] is None
+
+
 def test_a_personal_link_is_joined_by_its_owners_personal_meeting_id(api, zoom, connect_user):
     host = connect_user(user_fields={"vanity_url": "https://us02web.zoom.us/my/grace.h"})
     tokens = ask(api, make(api, "https://zoom.us/my/grace.h"))

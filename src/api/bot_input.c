@@ -42,16 +42,18 @@ static bool is_given(const json_t *value)
 	return value != NULL && !json_is_null(value);
 }
 
-/* The one field of zoom_settings.onbehalf_token; the object is of no use without it. */
-static const char *read_onbehalf_user_id(struct input *input, const json_t *onbehalf)
+/* The user whose token of that kind is wanted, the one field of the object: without it that is of no use. */
+static const char *read_token_user_id(struct input *input, const json_t *settings, const char *kind)
 {
-	static const char object_field[] = "zoom_settings.onbehalf_token";
-	static const char field[] = "zoom_settings.onbehalf_token.zoom_oauth_connection_user_id";
-	const json_t *user_id = json_object_get(onbehalf, "zoom_oauth_connection_user_id");
+	const char *object_field = arena_printf(input->arena, "zoom_settings.%s", kind);
+	const char *field =
+		arena_printf(input->arena, "%s.zoom_oauth_connection_user_id", object_field);
+	const json_t *object = json_object_get(settings, kind);
+	const json_t *user_id = json_object_get(object, "zoom_oauth_connection_user_id");
 
-	if (!is_given(onbehalf))
+	if (!is_given(object))
 		return NULL;
-	if (!json_is_object(onbehalf))
+	if (!json_is_object(object))
 		input_refuse(input, object_field, "must be a JSON object");
 	else if (!is_given(user_id))
 		input_refuse(input, field, "is required");
@@ -63,7 +65,7 @@ static const char *read_onbehalf_user_id(struct input *input, const json_t *onbe
 	return arena_strdup(input->arena, json_string_value(user_id));
 }
 
-/* Two keys mean something to us; the others are the customer's and stay as they are. */
+/* Three keys mean something to us; the others are the customer's and stay as they are. */
 static void read_zoom_settings(struct input *input, struct bot *bot)
 {
 	const json_t *settings = input_object(input, "zoom_settings", METADATA_BYTES_MAX);
@@ -79,8 +81,11 @@ static void read_zoom_settings(struct input *input, struct bot *bot)
 	    (!json_is_string(sdk) || (strcmp(json_string_value(sdk), "web") != 0 &&
 				      strcmp(json_string_value(sdk), "native") != 0)))
 		input_refuse(input, "zoom_settings.sdk", "must be one of: web, native");
-	bot->onbehalf_user_id =
-		read_onbehalf_user_id(input, json_object_get(settings, "onbehalf_token"));
+	bot->onbehalf_user_id = read_token_user_id(input, settings, "onbehalf_token");
+	if (read_token_user_id(input, settings, "zak_token") != NULL &&
+	    bot->onbehalf_user_id != NULL)
+		input_refuse(input, "zoom_settings.zak_token",
+			     "cannot be used together with onbehalf_token: Zoom takes one of them");
 }
 
 static void read_connection(struct input *input, struct bot *bot)

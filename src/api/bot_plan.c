@@ -1,6 +1,19 @@
 #include "api/bot_plan.h"
 
+#include <jansson.h>
 #include <string.h>
+
+/* Of zoom_settings.zak_token, which was checked before it was stored; NULL: no ZAK is wanted. */
+static const char *zak_user_id(struct arena *arena, const struct bot *bot)
+{
+	SCOPED(json_decrefp)
+	json_t *settings =
+		bot->zoom_settings != NULL ? json_loads(bot->zoom_settings, 0, NULL) : NULL;
+	const json_t *zak = json_object_get(settings, "zak_token");
+
+	return arena_strdup(arena, json_string_value(
+					   json_object_get(zak, "zoom_oauth_connection_user_id")));
+}
 
 bool bot_plan_make(struct broker *broker, const struct bot *bot, struct join_plan *plan,
 		   struct error *err)
@@ -11,6 +24,7 @@ bool bot_plan_make(struct broker *broker, const struct bot *bot, struct join_pla
 		.personal_name = bot->personal_name,
 		.asked_connection_id = bot->asked_connection_id,
 		.onbehalf_user_id = bot->onbehalf_user_id,
+		.zak_user_id = zak_user_id(broker->arena, bot),
 	};
 
 	return join_plan_make(broker, &request, plan, err);

@@ -3,7 +3,7 @@
 #define API_BOT_PLAN_H
 
 #include "broker/broker.h"
-#include "broker/join_tokens.h"
+#include "broker/join_plan.h"
 #include "store/bot.h"
 
 #include <stdbool.h>

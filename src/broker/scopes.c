@@ -64,3 +64,12 @@ size_t scopes_missing(const char *granted, bool needs_local_recording, bool need
 	}
 	return count;
 }
+
+enum zak_scope scopes_zak(const char *granted)
+{
+	if (has_scope(granted, "user:read:zak") || has_scope(granted, "user_zak:read"))
+		return ZAK_SCOPE_ZAK;
+	if (has_scope(granted, "user:read:token") || has_scope(granted, "user:read"))
+		return ZAK_SCOPE_TOKEN;
+	return ZAK_SCOPE_NONE;
+}

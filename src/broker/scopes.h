@@ -17,4 +17,9 @@ enum { SCOPES_NEEDED_MAX = 4 };
 size_t scopes_missing(const char *granted, bool needs_local_recording, bool needs_onbehalf,
 		      const char *missing[static SCOPES_NEEDED_MAX]);
 
+/* Whether a ZAK may be asked for: by Zoom's own call for it, or by the one for all tokens of a user. */
+enum zak_scope { ZAK_SCOPE_NONE, ZAK_SCOPE_ZAK, ZAK_SCOPE_TOKEN };
+
+enum zak_scope scopes_zak(const char *granted);
+
 #endif

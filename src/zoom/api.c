@@ -140,6 +140,15 @@ static bool get_token(const struct zoom_endpoint *zoom, struct arena *arena,
 	return true;
 }
 
+/* For a second call: both together keep the time-out of one. */
+static struct zoom_endpoint with_time_left(const struct zoom_endpoint *zoom, int64_t started_ms)
+{
+	struct zoom_endpoint in_time_left = *zoom;
+
+	in_time_left.timeout_ms -= (long)(clock_monotonic_ms() - started_ms);
+	return in_time_left;
+}
+
 /* "Cannot access Webinar information" has the code of another refusal, so the words decide. */
 static bool is_webinar_answer(const struct zoom_failure *failure)
 {
@@ -156,14 +165,13 @@ bool zoom_api_get_local_recording_token(const struct zoom_endpoint *zoom, struct
 	const char *path =
 		arena_printf(arena, format, "meetings", meeting_id, "?bypass_waiting_room=true");
 	const int64_t started_ms = clock_monotonic_ms();
-	struct zoom_endpoint in_time_left = *zoom;
+	struct zoom_endpoint in_time_left;
 
 	if (get_token(zoom, arena, access_token, path, token, expire_in_s, failure))
 		return true;
 	if (!is_webinar_answer(failure))
 		return false;
-	/* Both calls together keep the time-out of one. */
-	in_time_left.timeout_ms -= (long)(clock_monotonic_ms() - started_ms);
+	in_time_left = with_time_left(zoom, started_ms);
 	path = arena_printf(arena, format, "webinars", meeting_id, "");
 	return get_token(&in_time_left, arena, access_token, path, token, expire_in_s, failure);
 }
@@ -177,4 +185,25 @@ bool zoom_api_get_onbehalf_token(const struct zoom_endpoint *zoom, struct arena 
 	if (meeting_id != 0)
 		path = arena_printf(arena, "%s&meeting_id=%" PRId64, path, meeting_id);
 	return get_token(zoom, arena, access_token, path, token, NULL, failure);
+}
+
+bool zoom_api_get_zak(const struct zoom_endpoint *zoom, struct arena *arena,
+		      const char *access_token, enum zoom_zak_call first, const char **token,
+		      struct zoom_failure *failure)
+{
+	static const char *const paths[] = {
+		[ZOOM_ZAK_CALL_ZAK] = "/users/me/zak",
+		[ZOOM_ZAK_CALL_TOKEN] = "/users/me/token?type=zak",
+	};
+	const enum zoom_zak_call second =
+		first == ZOOM_ZAK_CALL_ZAK ? ZOOM_ZAK_CALL_TOKEN : ZOOM_ZAK_CALL_ZAK;
+	const int64_t started_ms = clock_monotonic_ms();
+	struct zoom_endpoint in_time_left;
+
+	if (get_token(zoom, arena, access_token, paths[first], token, NULL, failure))
+		return true;
+	if (failure->class != ZOOM_FAILURE_SCOPE)
+		return false;
+	in_time_left = with_time_left(zoom, started_ms);
+	return get_token(&in_time_left, arena, access_token, paths[second], token, NULL, failure);
 }

@@ -47,4 +47,12 @@ bool zoom_api_get_onbehalf_token(const struct zoom_endpoint *zoom, struct arena 
 				 const char *access_token, int64_t meeting_id, const char **token,
 				 struct zoom_failure *failure) MUST_CHECK;
 
+/* Zoom has two calls that give a ZAK, each with a scope of its own (2.4). */
+enum zoom_zak_call { ZOOM_ZAK_CALL_ZAK, ZOOM_ZAK_CALL_TOKEN };
+
+/* The user's ZAK: by the call that is named, and by the other one where Zoom wants another scope for it. */
+bool zoom_api_get_zak(const struct zoom_endpoint *zoom, struct arena *arena,
+		      const char *access_token, enum zoom_zak_call first, const char **token,
+		      struct zoom_failure *failure) MUST_CHECK;
+
 #endif

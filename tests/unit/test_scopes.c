@@ -101,6 +101,18 @@ static void order_and_separators_do_not_matter(void **state)
 	assert_string_equal(missing_of(" , ", false, false), "user:read:user");
 }
 
+static void a_zak_is_asked_for_by_the_call_whose_scope_is_there(void **state)
+{
+	(void)state;
+	assert_int_equal(scopes_zak("user:read:user user:read:zak"), ZAK_SCOPE_ZAK);
+	assert_int_equal(scopes_zak("user:read:token user:read:zak:admin"), ZAK_SCOPE_ZAK);
+	assert_int_equal(scopes_zak("user_zak:read"), ZAK_SCOPE_ZAK);
+	assert_int_equal(scopes_zak("user:read:user user:read:token"), ZAK_SCOPE_TOKEN);
+	assert_int_equal(scopes_zak("user:read"), ZAK_SCOPE_TOKEN);
+	assert_int_equal(scopes_zak("user:read:user user:read:zakat"), ZAK_SCOPE_NONE);
+	assert_int_equal(scopes_zak(""), ZAK_SCOPE_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +122,7 @@ int main(void)
 		cmocka_unit_test(an_administrators_or_masters_scope_includes_the_users_own),
 		cmocka_unit_test(a_name_counts_only_as_a_whole),
 		cmocka_unit_test(order_and_separators_do_not_matter),
+		cmocka_unit_test(a_zak_is_asked_for_by_the_call_whose_scope_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,12 @@ static bool get_onbehalf_token(struct fixture *fixture, int64_t meeting_id)
 					   &fixture->token, &fixture->failure);
 }
 
+static bool get_zak(struct fixture *fixture, enum zoom_zak_call first)
+{
+	return zoom_api_get_zak(&fixture->zoom, &fixture->arena, "at", first, &fixture->token,
+				&fixture->failure);
+}
+
 static void assert_request(struct fixture *fixture, size_t index, const char *line)
 {
 	const char *request = http_peer_request(fixture->peer, index);
@@ -303,6 +309,93 @@ static void an_onbehalf_token_is_minted_for_a_meeting_or_for_any(void **state)
 	close_fixture(&fixture);
 }
 
+static const char zak_line[] = "GET /v2/users/me/zak HTTP/1.1\r\n";
+static const char zak_as_token_line[] = "GET /v2/users/me/token?type=zak HTTP/1.1\r\n";
+
+static void a_zak_is_minted_by_either_of_zooms_calls(void **state)
+{
+	const struct peer_answer answers[] = {{.body = "{\"token\":\"z1\"}"},
+					      {.body = "{\"token\":\"z2\"}"}};
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, answers, 2);
+	assert_true(get_zak(&fixture, ZOOM_ZAK_CALL_ZAK));
+	assert_request(&fixture, 0, zak_line);
+	assert_string_equal(fixture.token, "z1");
+	assert_true(get_zak(&fixture, ZOOM_ZAK_CALL_TOKEN));
+	assert_request(&fixture, 1, zak_as_token_line);
+	assert_string_equal(fixture.token, "z2");
+	close_fixture(&fixture);
+}
+
+/* Zoom writes it in three ways. */
+static void a_zak_whose_scope_is_missing_is_asked_for_by_the_other_call(void **state)
+{
+	static const char *const refusals[] = {
+		"{\"code\":4711,\"message\":\"Invalid access token.\"}",
+		"{\"code\":4700,\"message\":\"Invalid access token.\"}",
+		"{\"code\":1,\"message\":\"Invalid access token, does not contain scopes:[x]\"}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+		const struct peer_answer answers[] = {
+			{.status = "400 Bad Request", .body = refusals[i]},
+			{.body = "{\"token\":\"z1\"}"},
+		};
+		const bool is_zak_first = i % 2 == 0;
+		struct fixture fixture;
+
+		open_fixture(&fixture, answers, 2);
+		assert_true(
+			get_zak(&fixture, is_zak_first ? ZOOM_ZAK_CALL_ZAK : ZOOM_ZAK_CALL_TOKEN));
+		assert_request(&fixture, 0, is_zak_first ? zak_line : zak_as_token_line);
+		assert_request(&fixture, 1, is_zak_first ? zak_as_token_line : zak_line);
+		assert_string_equal(fixture.token, "z1");
+		close_fixture(&fixture);
+	}
+}
+
+static void any_other_refusal_of_a_zak_is_final(void **state)
+{
+	const struct peer_answer answers[] = {
+		{.status = "404 Not Found",
+		 .body = "{\"code\":1001,\"message\":\"User does not exist: me.\"}"},
+		{.status = "401 Unauthorized",
+		 .body = "{\"code\":124,\"message\":\"Invalid access token.\"}"},
+	};
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, answers, 2);
+	assert_false(get_zak(&fixture, ZOOM_ZAK_CALL_ZAK));
+	assert_int_equal(fixture.failure.class, ZOOM_FAILURE_NOT_FOUND);
+	assert_int_equal(http_peer_request_count(fixture.peer), 1);
+	assert_false(get_zak(&fixture, ZOOM_ZAK_CALL_ZAK));
+	assert_int_equal(fixture.failure.class, ZOOM_FAILURE_ACCESS_TOKEN);
+	assert_int_equal(http_peer_request_count(fixture.peer), 2);
+	close_fixture(&fixture);
+}
+
+static void both_calls_for_a_zak_keep_one_timeout(void **state)
+{
+	const struct peer_answer answers[] = {
+		{.status = "400 Bad Request",
+		 .body = "{\"code\":4711,\"message\":\"no\"}",
+		 .delay_ms = 250},
+		{.body = "{\"token\":\"z1\"}", .delay_ms = 250},
+	};
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, answers, 2);
+	fixture.zoom.timeout_ms = 400;
+	assert_false(get_zak(&fixture, ZOOM_ZAK_CALL_ZAK));
+	assert_int_equal(fixture.failure.class, ZOOM_FAILURE_TIMEOUT);
+	close_fixture(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +410,10 @@ int main(void)
 		cmocka_unit_test(a_meeting_that_may_not_be_recorded_is_no_webinar),
 		cmocka_unit_test(both_calls_for_a_webinar_keep_one_timeout),
 		cmocka_unit_test(an_onbehalf_token_is_minted_for_a_meeting_or_for_any),
+		cmocka_unit_test(a_zak_is_minted_by_either_of_zooms_calls),
+		cmocka_unit_test(a_zak_whose_scope_is_missing_is_asked_for_by_the_other_call),
+		cmocka_unit_test(any_other_refusal_of_a_zak_is_final),
+		cmocka_unit_test(both_calls_for_a_zak_keep_one_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
