@@ -14,7 +14,8 @@ class Call:
     """One request on Zoom's side of the simulator."""
 
     __slots__ = ("id", "at", "method", "path", "query", "form", "user_agent", "client_id",
-                 "user_id", "grant_type", "status", "fault_id", "started", "finished")
+                 "user_id", "grant_type", "status", "effect_status", "fault_id", "started",
+                 "finished")
 
     def __init__(self, request, client_id, user_id, grant_type):
         self.at, self.started, self.finished = time.time(), time.monotonic(), None
@@ -22,7 +23,7 @@ class Call:
         self.query, self.form = request.query, request.form
         self.user_agent = request.headers.get("user-agent")
         self.client_id, self.user_id, self.grant_type = client_id, user_id, grant_type
-        self.id = self.status = self.fault_id = None
+        self.id = self.status = self.effect_status = self.fault_id = None
 
     def route(self):
         return ID_IN_PATH.sub("/{id}", self.path)

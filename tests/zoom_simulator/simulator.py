@@ -37,9 +37,9 @@ class Simulator:
         call.fault_id = fault and fault.id
         self.log.start(call)
         if fault:
-            return Later(lambda: self.finish(call, fault.apply(lambda: self.run(request))),
+            return Later(lambda: self.finish(call, fault.apply(lambda: self.run(call, request))),
                          fault.delay_ms / 1000, blocks=fault.hold is not None)
-        return self.finish(call, self.run(request))
+        return self.finish(call, self.run(call, request))
 
     def finish(self, call, response):
         response.headers.setdefault("x-zm-trackingid", tracking_id())
@@ -57,7 +57,12 @@ class Simulator:
             client_id, user_id = self.oauth.identify(request, fields)
         return Call(request, client_id, user_id, fields.get("grant_type"))
 
-    def run(self, request):
+    def run(self, call, request):
+        response = self.answer(request)
+        call.effect_status = response.status
+        return response
+
+    def answer(self, request):
         if request.path.startswith("/oauth/"):
             return self.oauth.handle(request)
         if request.path.startswith("/v2/"):

@@ -1,3 +1,4 @@
+import contextlib
 import http.client
 import json
 import threading
@@ -50,6 +51,17 @@ def test_a_status_can_hide_an_effect_that_happened(tenant):
     hidden = tenant.refresh(made["refresh_token"])
     assert hidden.status == 502 and hidden.body.startswith(b"<!DOCTYPE html>")
     assert tenant.refresh(made["refresh_token"]).json["reason"] == "Invalid Token!"
+
+
+def test_the_log_tells_what_zoom_did_in_truth_whatever_the_answer_was(tenant):
+    made = tenant.connect()
+    for fault in {"drop": "before"}, {"status": 503}, {"drop": "after"}, {"drop": "after"}:
+        tenant.zoom.add_fault(client_id=tenant.client_id, **fault)
+        with contextlib.suppress(*LOST):
+            tenant.refresh(made["refresh_token"])
+    calls = tenant.zoom.requests(client_id=tenant.client_id, grant_type="refresh_token")["requests"]
+    assert [(call["status"], call["effect_status"]) for call in calls] == [
+        ("dropped", None), (503, None), ("dropped", 200), ("dropped", 400)]
 
 
 def test_json_can_be_broken_and_answers_truncated(tenant):

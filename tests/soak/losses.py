@@ -1,0 +1,67 @@
+"""What each user was lost by: proved by who had the refresh under way, never by what happened at about that time."""
+
+import collections
+import contextlib
+import os
+import pathlib
+import signal
+import time
+
+from support.failpoint import is_stopped
+from support.waiting import wait_until
+
+DROPPED = "Zoom's answer was dropped, cut off or too late"
+
+# at: when the process stood still; open: when what it had under way had begun, as in the database
+Kill = collections.namedtuple("Kill", "at program open")
+
+# What the database holds of a connection: a refresh whose end is not on record (holder 0: its process
+# lived, and knows that no answer will come).
+Attempt = collections.namedtuple("Attempt", "holder started_at")
+
+# One of Zoom's log that rotated the tokens; is_answer_lost: a fault that kept its answer from us.
+Rotation = collections.namedtuple("Rotation", "at ended_at is_answer_lost")
+
+
+def holder_of(pid):
+    """The number of a process (src/base/holder.h): the byte that it keeps locked; None: it has none yet."""
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            for line in info.read_text().splitlines():
+                if line.startswith("lock:") and " OFDLCK " in line:
+                    return int(line.split()[-1])
+    return None
+
+
+def open_of(database, holder):
+    """When the refreshes began that a process has under way."""
+    rows = database.rows("SELECT started_at FROM zoom_oauth_refresh_attempts WHERE holder = ?", holder)
+    return frozenset(row["started_at"] for row in rows)
+
+
+def kill(pid, program, database):
+    """kill -9, which stands still first: what is under way then is what the kill cuts off."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: is_stopped(pid), what="the stop")
+    holder = holder_of(pid)
+    killed = Kill(time.time(), program, open_of(database, holder) if holder else frozenset())
+    os.kill(pid, signal.SIGKILL)
+    return killed
+
+
+def explain(rotation, attempts, kills):
+    """
+    (why, seconds that the answer was in the hands of who was killed) for the loss of the tokens that
+    `rotation` brought; (None, 0) where nothing proves why. It belongs to an attempt that had begun
+    before it and has no end on record.
+    """
+    for attempt in sorted(attempts, key=lambda each: each.started_at, reverse=True):
+        if attempt.started_at > rotation.at * 1_000_000:
+            continue
+        for killed in kills:
+            if attempt.started_at in killed.open:
+                return (f"{killed.program} was killed with the refresh under way",
+                        max(0, killed.at - rotation.ended_at))
+        if attempt.holder == 0 and rotation.is_answer_lost:
+            return DROPPED, 0
+    return None, 0

@@ -1,0 +1,66 @@
+"""How the soak tells by what a user was lost."""
+
+import os
+import pathlib
+import sys
+import threading
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent / "soak"))
+
+from losses import DROPPED, Attempt, Kill, Rotation, explain, holder_of, kill
+from support.joiner import make_joiner
+from support.processes import pids_of
+
+ROTATED = Rotation(at=10.0, ended_at=10.1, is_answer_lost=False)
+BEGAN = 9_900_000  # of the attempt that rotated
+KILL = Kill(at=10.3, program="bots", open=frozenset([BEGAN]))
+
+
+def test_a_loss_is_explained_by_the_kill_of_the_process_that_had_the_refresh_under_way():
+    why, in_hand_s = explain(ROTATED, [Attempt(7, BEGAN)], [KILL])
+    assert why == "bots was killed with the refresh under way"
+    assert in_hand_s == pytest.approx(0.2)
+
+
+def test_a_process_that_was_killed_before_zoom_answered_had_nothing_in_hand():
+    assert explain(ROTATED, [Attempt(7, BEGAN)], [KILL._replace(at=10.05)])[1] == 0
+
+
+def test_the_kill_of_another_process_explains_nothing_however_near_it_is():
+    assert explain(ROTATED, [Attempt(7, BEGAN)], [KILL._replace(open=frozenset([BEGAN + 1]))])[0] is None
+
+
+def test_a_refresh_that_began_after_the_rotation_explains_nothing():
+    late = KILL._replace(open=frozenset([10_000_001]))
+    assert explain(ROTATED, [Attempt(7, 10_000_001)], [late])[0] is None
+
+
+def test_the_refresh_of_a_process_that_lives_explains_nothing():
+    assert explain(ROTATED, [Attempt(7, BEGAN)], [])[0] is None
+
+
+def test_an_answer_that_was_dropped_explains_the_attempt_whose_process_knows_of_it():
+    dropped = ROTATED._replace(is_answer_lost=True)
+    assert explain(dropped, [Attempt(0, BEGAN)], []) == (DROPPED, 0)
+    assert explain(dropped, [Attempt(7, BEGAN)], [])[0] is None
+    assert explain(ROTATED, [Attempt(0, BEGAN)], [])[0] is None
+    assert explain(dropped, [], [])[0] is None
+
+
+def test_what_a_killed_process_had_under_way_is_told_by_the_database(private_stack, zoom):
+    stack = private_stack()
+    joiner = make_joiner(stack, zoom, stack.create_project().api)
+    (pid,) = pids_of(stack, "zoom_oauth_connections")
+    with joiner.spoil_refresh(hold="after"):
+        asked = threading.Thread(target=joiner.refresh)
+        asked.start()
+        joiner.wait_for_refresh_under_way()
+        holder = holder_of(pid)
+        killed = kill(pid, "zoom_oauth_connections", stack.database)
+        asked.join()
+    attempt = stack.database.row("SELECT holder, started_at FROM zoom_oauth_refresh_attempts")
+    assert (attempt["holder"], {attempt["started_at"]}) == (holder, killed.open)
+    assert killed.program == "zoom_oauth_connections"
+    assert holder_of(os.getpid()) is None
