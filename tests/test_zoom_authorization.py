@@ -525,6 +525,55 @@ def test_an_older_authorization_that_is_settled_late_does_not_overwrite_the_newe
     must_have_working_credentials(user, made["id"])
 
 
+def post_codes_at_once(api, zoom, user, count):
+    """
+    {code: answer}; Zoom has given the tokens of all before it says of any whose they are, and all that is
+    to be proved is proved at the same time.
+    """
+    codes = [zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"] for _ in range(count)]
+    of_app = {"client_id": user.client_id, "times": None}
+    with ThreadPoolExecutor(count) as pool, zoom.fault(
+            path="/oauth/token", delay_ms=200, **of_app), zoom.fault(
+            path="/v2/users/me", hold="after", **of_app) as held:
+        answers = [pool.submit(post_code, api, user, code) for code in codes]
+        zoom.wait_for_requests(count, client_id=user.client_id, path="/v2/users/me", state="in_flight")
+        zoom.release_fault(held["id"])
+    return {code: answer.result() for code, answer in zip(codes, answers)}
+
+
+@pytest.mark.parametrize("who", ["a new user", "a known user"])
+def test_several_codes_of_one_user_at_once_are_201_each_where_zoom_keeps_every_grant(who, new_user, api, zoom):
+    """None of them is older than the others, and each settles once: however often they meet, none is put off."""
+    user = new_user()
+    zoom.change_app(user.client_id, voids_older_grants=False)
+    if who == "a known user":
+        user.authorize().must_be(201)
+    answers = post_codes_at_once(api, zoom, user, 10)
+    (connection_id,) = {answer.must_be(201).json["id"] for answer in answers.values()}
+    for _ in range(2):
+        assert api.post(f"{CONNECTIONS}/{connection_id}/refresh").must_be(200).json["state"] == "connected"
+
+
+@pytest.mark.parametrize("who", ["a new user", "a known user"])
+def test_of_several_codes_of_one_user_at_once_the_newest_is_201_and_kept(who, new_user, api, zoom):
+    """
+    What "201 always" can mean where Zoom voids the older grants: the newest is 201, and so is an older one
+    of which Zoom had said whose it is; one that Zoom voided before that is 400, for nobody can say whose it was.
+    """
+    user = new_user()
+    if who == "a known user":
+        user.authorize().must_be(201)
+    answers = post_codes_at_once(api, zoom, user, 10)
+    taken = zoom.requests(client_id=user.client_id, grant_type="authorization_code")["requests"]
+    made = answers[taken[-1]["form"]["code"]].must_be(201).json
+    for answer in answers.values():
+        assert answer.status == 201 or (answer.status, answer.code) == (400, "authorization_failed")
+        assert answer.status == 400 or answer.json["id"] == made["id"]
+    refreshes = user.grant()["refreshes"]
+    assert api.post(f"{CONNECTIONS}/{made['id']}/refresh").must_be(200).json["state"] == "connected"
+    assert user.grant()["refreshes"] == refreshes + 1
+
+
 def test_a_newer_authorization_whose_answer_comes_first_to_a_clock_that_is_behind_is_kept(new_user, stack):
     user = new_user()
     made = user.authorize().must_be(201).json

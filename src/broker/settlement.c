@@ -16,8 +16,6 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { PROOFS_MAX = 3 };
-
 struct settlement {
 	struct broker *broker;
 	const struct authorization_request *request;
@@ -32,9 +30,8 @@ struct settlement {
 
 bool settlement_fail_in_progress(struct error *err)
 {
-	error_set_code(
-		err, ERROR_CONFLICT, "authorization_in_progress",
-		"the same authorization_code, or another of the same user, is being worked on; send it again in a moment");
+	error_set_code(err, ERROR_CONFLICT, "authorization_in_progress",
+		       "the same authorization_code is being worked on; send it again in a moment");
 	err->retry_after_s = 1;
 	return false;
 }
@@ -382,32 +379,39 @@ static enum verdict settle(struct settlement *settlement, struct connection *con
 	return REFUSED;
 }
 
+/* Whether ours is the living grant, and with the tokens that show it. */
+static bool resolve_contest(struct settlement *settlement, struct error *err)
+{
+	struct broker *broker = settlement->broker;
+	const struct zoom_failure failure = {
+		.class = ZOOM_FAILURE_TIMEOUT,
+		.reason =
+			"there was no time left to tell which authorization of the user is the newest",
+	};
+
+	if (clock_monotonic_ms() >= broker->deadline_ms)
+		return zoom_failure_to_error(broker->arena, &failure, clock_now(broker->clock),
+					     err);
+	return prove(settlement, err) &&
+	       authorization_tokens_open(broker, settlement->row,
+					 settlement->request->app->project_id, &settlement->tokens,
+					 err);
+}
+
 bool settlement_run(struct broker *broker, const struct authorization_request *request,
 		    struct authorization *row, struct connection *connection, bool *is_final,
 		    struct error *err)
 {
 	struct settlement settlement = {.broker = broker, .request = request, .row = row};
+	enum verdict verdict;
 
 	failpoint("authorization.tokens_stored");
 	if (!identify(&settlement, is_final, err))
 		return false;
 	failpoint("authorization.identified");
-	for (int proofs = 0; proofs <= PROOFS_MAX; proofs++) {
-		switch (settle(&settlement, connection, err)) {
-		case SETTLED:
-			*is_final = true;
-			return true;
-		case REFUSED:
-			*is_final = true;
+	while ((verdict = settle(&settlement, connection, err)) == CONTESTED)
+		if (!resolve_contest(&settlement, err))
 			return false;
-		case FAILED:
-			return false;
-		case CONTESTED:
-			if (!prove(&settlement, err) ||
-			    !authorization_tokens_open(broker, row, request->app->project_id,
-						       &settlement.tokens, err))
-				return false;
-		}
-	}
-	return settlement_fail_in_progress(err);
+	*is_final = verdict != FAILED;
+	return verdict == SETTLED;
 }

@@ -5,6 +5,10 @@
  * but its answers may reach us in either order. So where the connection's tokens may be younger than
  * ours, Zoom is asked to renew ours: if it does, ours is the living grant and replaces what is there;
  * if it refuses, ours is the voided one, and what is there stays.
+ *
+ * While Zoom is asked another authorization may be settled, and then the same is asked again about that
+ * one's tokens. That has an end, because each code is settled once: of n codes of one user nobody asks
+ * more than n - 1 times, also where Zoom keeps the older grants and says yes to each.
  */
 #ifndef BROKER_SETTLEMENT_H
 #define BROKER_SETTLEMENT_H

@@ -47,6 +47,7 @@ class App:
     published: bool = False
     expires_in: int = 3599
     api_url: str = None  # in token answers; None: this simulator, so that nobody strays to Zoom
+    voids_older_grants: bool = True  # a new authorization of a user does, as at Zoom
     rate_limit_qps: int = None  # None: the headers are sent, nothing is refused
     # None in the next two: the simulator's setting of the same name holds.
     refresh_kills_access_token: bool = None
@@ -146,7 +147,7 @@ class Meeting:
 
 @dataclass
 class Grant:
-    """What one user granted one app. There is never more than one living grant per pair."""
+    """What one user granted one app. Unless the app keeps older ones, one per pair is alive at most."""
     client_id: str
     user_id: str
     account_id: str

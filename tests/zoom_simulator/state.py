@@ -180,7 +180,7 @@ class State:
         """A new authorization of the same pair ends the older one (Zoom's error 4741)."""
         with self.lock:
             older = self.grants.get((code.client_id, code.user_id))
-            if older:
+            if older and self.apps[code.client_id].voids_older_grants:
                 self.end_grant(older, "a newer authorization")
             grant = Grant(code.client_id, code.user_id, self.users[code.user_id].account_id,
                           code.scopes, older.generation + 1 if older else 1)

@@ -177,6 +177,15 @@ def test_a_new_authorization_ends_the_older_grant(tenant):
     assert tenant.zoom.grant(tenant.client_id, tenant.user_id)["generation"] == 2
 
 
+def test_an_app_may_keep_older_grants(zoom):
+    tenant = Tenant(zoom, voids_older_grants=False)
+    older, newer = tenant.connect(), tenant.connect()
+    for made in older, newer:
+        assert tenant.get("/users/me", made["access_token"]).status == 200
+        assert tenant.refresh(made["refresh_token"]).status == 200
+        assert tenant.refresh(made["refresh_token"]).json == DEAD_TOKEN
+
+
 def test_a_refresh_token_belongs_to_one_app(zoom, tenant):
     token = tenant.connect()["refresh_token"]
     assert Tenant(zoom).refresh(token).json == DEAD_TOKEN
