@@ -4,8 +4,6 @@
 BUILD  ?= build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
-RUNDIR ?= /run/hallpass
-LOGDIR ?= /var/log/hallpass
 
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the code needs is below, and yours come after it.
 PACKAGES       := sqlite3 jansson libcurl libcrypto
@@ -95,13 +93,11 @@ lint:
 format:
 	clang-format -i $(shell find src cgi-bin tests bench -name '*.[ch]')
 
-install: all install-units
+install: all install-units install-site
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin libexec/hallpass/cgi-bin share/hallpass share/doc/hallpass)
 	install $(BUILD)/bin/* $(DESTDIR)$(PREFIX)/bin/
 	install $(BUILD)/cgi-bin/* $(DESTDIR)$(PREFIX)/libexec/hallpass/cgi-bin/
 	install -m 644 schema.sql $(DESTDIR)$(PREFIX)/share/hallpass/
-	sed -e 's|@LISTEN@|80|; s|@SOCKETS@|$(RUNDIR)|; s|@LOGS@|$(LOGDIR)|' nginx/hallpass.conf \
-		>$(DESTDIR)$(PREFIX)/share/hallpass/nginx.conf
 	install -m 644 LICENSE README.md $(wildcard docs/*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/
 
 clean:

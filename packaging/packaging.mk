@@ -1,10 +1,19 @@
 # What makes something to install out of what was built.
 
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+LOGDIR  ?= /var/log/nginx
+NGINXDIR = $(PREFIX)/share/hallpass/nginx
 
 # Sockets and services, for each program of cgi-bin and the worker.
 install-units:
 	packaging/systemd/make-units $(DESTDIR)$(UNITDIR) $(PREFIX)/bin $(PREFIX)/libexec/hallpass/cgi-bin \
 		$(PREFIX)/share/doc/hallpass
 
-.PHONY: install-units
+install-site:
+	install -d $(DESTDIR)$(NGINXDIR)
+	for file in nginx/*.conf; do \
+		sed -e 's|@SOCKETS@|/run/hallpass|; s|@LOGS@|$(LOGDIR)|; s|@NGINX@|$(NGINXDIR)|' $$file \
+			>$(DESTDIR)$(NGINXDIR)/$${file##*/} || exit 1; \
+	done
+
+.PHONY: install-units install-site
