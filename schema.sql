@@ -179,14 +179,32 @@ CREATE TABLE zoom_meeting_participants (
 CREATE INDEX zoom_meeting_participants_of_connection ON zoom_meeting_participants (connection_id);
 CREATE INDEX zoom_meeting_participants_by_age ON zoom_meeting_participants (changed_at);
 
--- Events that were handled, so that a repeated delivery changes nothing.
-CREATE TABLE zoom_events (
+-- What happened to an app and to its connections, for 90 days; an event that was handled is at once its
+-- own line here and what tells that a repeated delivery is one. Rows are only ever added at the end, and
+-- the index that finds a delivery by its event's time grows at the end, too, whoever it is for: this is
+-- written more often than all the rest. Only the rows of an app that is deleted go before their time.
+CREATE TABLE zoom_log (
+	id INTEGER PRIMARY KEY,
 	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
-	body_sha256 BLOB NOT NULL,                  -- of the raw body, which Zoom repeats byte for byte
-	received_at INTEGER NOT NULL,
-	PRIMARY KEY (app_id, body_sha256)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX zoom_events_by_age ON zoom_events (received_at);
+	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE SET NULL,
+	                                            -- NULL: it concerns the app, or nobody who is connected
+	at INTEGER NOT NULL,
+	type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 13), -- enum log_type (src/store/log_entry.h)
+	name TEXT,                                  -- of an event accepted "meeting.started"; else the code of
+	                                            -- what went wrong, "invalid_grant"; NULL: nothing did
+	meeting_id INTEGER,                         -- of an event; NULL: it was of no meeting
+	error TEXT,                                 -- for people, or Zoom's own words where it answered
+	zoom_status INTEGER,                        -- HTTP status of Zoom's answer; NULL: none came
+	zoom_code TEXT,                             -- Zoom's, as it sent it
+	zoom_tracking_id TEXT,                      -- which Zoom's support asks for
+	event_at INTEGER,                           -- Zoom's time of an event accepted, 0 where it has none
+	body_hash BLOB                              -- of its raw body, which Zoom repeats byte for byte: half
+	                                            -- of the SHA-256, ample among the events of one millisecond
+) STRICT;
+CREATE INDEX zoom_log_of_app ON zoom_log (app_id, id);
+CREATE INDEX zoom_log_of_connection ON zoom_log (connection_id, id) WHERE connection_id IS NOT NULL;
+CREATE UNIQUE INDEX zoom_log_by_event ON zoom_log (event_at, app_id, body_hash)
+	WHERE body_hash IS NOT NULL;
 
 -- How many events of each name an app has had; repeated deliveries do not count.
 CREATE TABLE zoom_event_counts (

@@ -13,6 +13,7 @@ static const struct route routes[] = {
 	{ "DELETE", CONNECTIONS "/:id",          ACCESS_API_KEY, delete_connection,       WAITS_FOR_ZOOM },
 	{ "POST",   CONNECTIONS "/:id/refresh",  ACCESS_API_KEY, post_connection_refresh, WAITS_FOR_ZOOM },
 	{ "GET",    CONNECTIONS "/:id/meetings", ACCESS_API_KEY, get_connection_meetings, WAITS_FOR_NOTHING },
+	{ "GET",    CONNECTIONS "/:id/log",      ACCESS_API_KEY, get_connection_log,      WAITS_FOR_NOTHING },
 };
 /* clang-format on */
 

@@ -34,7 +34,7 @@ STEP = re.compile(r"(SCAN|SEARCH) (\w+)")
 
 # Searches that find most of the table, or most of what an app ever had, and so are scans as well.
 LOOSE = re.compile(r"SEARCH \w+ USING .*\(state=\?\)$"
-                   r"|SEARCH (zoom_events|zoom_authorizations) USING .*\(app_id=\?\)$")
+                   r"|SEARCH (zoom_log|zoom_authorizations) USING .*\(app_id=\?\)$")
 
 
 def preprocessed(file):

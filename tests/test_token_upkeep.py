@@ -140,9 +140,8 @@ def test_what_is_old_is_dropped_and_what_is_young_is_kept(stack, app_id, joiner,
     def add(sql, age, *values):
         assert time_travel.write(stack, sql, app_id, now - age, *values) == 1
 
-    event = "INSERT INTO zoom_events (app_id, received_at, body_sha256) VALUES (?1, ?2, ?3)"
-    add(event, 7 * DAY - HOUR, b"young")
-    add(event, 7 * DAY + HOUR, b"old")
+    entry = "INSERT INTO zoom_log (app_id, at, name, type) VALUES (?1, ?2, ?3, 1)"
+    add(entry, 90 * DAY - HOUR, "young")
 
     code = ("INSERT INTO zoom_authorizations (app_id, created_at, code_sha256, public_id, request,"
             " next_attempt_at) VALUES (?1, ?2, ?3, hex(?3) || ?1, '{}', ?4)")
@@ -168,19 +167,20 @@ def test_what_is_old_is_dropped_and_what_is_young_is_kept(stack, app_id, joiner,
             f"SELECT {column} AS it FROM {table} WHERE app_id = ? ORDER BY it", app_id)]
 
     clean_up()
-    assert left("body_sha256", "zoom_events") == [b"young"]
+    assert left("name", "zoom_log") == ["young"]
     assert left("code_sha256", "zoom_authorizations") == [b"to be finished", b"young"]
     assert left("meeting_id", "zoom_meetings") == [1, 3, 4]
     assert left("meeting_id", "zoom_meeting_participants") == [1]
 
 
 def test_one_clean_up_drops_all_that_is_old_however_much(stack, app_id, clean_up):
+    """What is oldest comes first in the log: here as if it had been written before all else."""
     time_travel.write(
-        stack, "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers"
-        " WHERE n < 2500) INSERT INTO zoom_events (app_id, received_at, body_sha256)"
-        " SELECT ?, 1, CAST(n AS BLOB) FROM numbers", app_id)
+        stack, "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2500)"
+        " INSERT INTO zoom_log (id, app_id, at, type) SELECT -n, ?1, ?2, 1 FROM numbers", app_id,
+        time_travel.now() - 90 * DAY - HOUR)
     clean_up()
-    assert stack.database.value("SELECT count(*) FROM zoom_events WHERE app_id = ?", app_id) == 0
+    assert stack.database.value("SELECT count(*) FROM zoom_log WHERE id < 0") == 0
 
 
 def test_the_next_clean_up_is_an_hour_ahead(stack, clean_up):

@@ -3,6 +3,7 @@
 #include "api/broker_context.h"
 #include "api/limits.h"
 #include "api/list.h"
+#include "api/log_entry_json.h"
 #include "api/time_json.h"
 #include "base/doorbell.h"
 #include "broker/health.h"
@@ -11,6 +12,7 @@
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/app.h"
+#include "store/log_entry.h"
 #include "store/public_id.h"
 #include "store/transaction.h"
 #include "zoom/oauth.h"
@@ -256,5 +258,23 @@ bool delete_app(struct context *context, const struct request *request, struct r
 	    !transaction_commit(&transaction, err))
 		return false;
 	respond_json(response, context->arena, 200, json_object());
+	return true;
+}
+
+bool get_app_log(struct context *context, const struct request *request, struct response *response,
+		 struct error *err)
+{
+	SCOPED(list_release) struct list list = {0};
+	struct log_entry *entries;
+	struct app app;
+
+	if (!find_app(context, request, &app, err) || !list_open(&list, context, request, err) ||
+	    !input_end(&list.input, err) ||
+	    !log_entry_list_of_app(context->db, context->arena, app.id, &list.page, &entries,
+				   &list.count, &list.has_newer, &list.has_older, err))
+		return false;
+	for (int i = 0; i < list.count; i++)
+		list_add(&list, log_entry_json(context->arena, &entries[i]), entries[i].id);
+	list_respond(&list, response);
 	return true;
 }

@@ -4,6 +4,6 @@
 
 #include "http/route.h"
 
-handler post_app, get_apps, get_app, patch_app, delete_app;
+handler post_app, get_apps, get_app, patch_app, delete_app, get_app_log;
 
 #endif

@@ -4,6 +4,7 @@
 #include "api/connection_json.h"
 #include "api/limits.h"
 #include "api/list.h"
+#include "api/log_entry_json.h"
 #include "api/time_json.h"
 #include "base/doorbell.h"
 #include "base/failpoint.h"
@@ -14,6 +15,7 @@
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/connection.h"
+#include "store/log_entry.h"
 #include "store/meeting.h"
 #include "store/transaction.h"
 #include "zoom/oauth.h"
@@ -270,6 +272,25 @@ bool get_connection_meetings(struct context *context, const struct request *requ
 		return false;
 	for (int i = 0; i < list.count; i++)
 		list_add(&list, meeting_json(context->arena, &meetings[i]), meetings[i].meeting_id);
+	list_respond(&list, response);
+	return true;
+}
+
+bool get_connection_log(struct context *context, const struct request *request,
+			struct response *response, struct error *err)
+{
+	SCOPED(list_release) struct list list = {0};
+	struct connection connection;
+	struct log_entry *entries;
+
+	if (!find_connection(context, request, &connection, err) ||
+	    !list_open(&list, context, request, err) || !input_end(&list.input, err) ||
+	    !log_entry_list_of_connection(context->db, context->arena, connection.id, &list.page,
+					  &entries, &list.count, &list.has_newer, &list.has_older,
+					  err))
+		return false;
+	for (int i = 0; i < list.count; i++)
+		list_add(&list, log_entry_json(context->arena, &entries[i]), entries[i].id);
 	list_respond(&list, response);
 	return true;
 }

@@ -5,6 +5,6 @@
 #include "http/route.h"
 
 handler post_connection, get_connections, get_connection, patch_connection, delete_connection;
-handler post_connection_refresh, get_connection_meetings;
+handler post_connection_refresh, get_connection_meetings, get_connection_log;
 
 #endif

@@ -8,6 +8,7 @@
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/event.h"
+#include "store/log_entry.h"
 #include "store/transaction.h"
 #include "zoom/event.h"
 #include "zoom/signature.h"
@@ -187,6 +188,21 @@ static bool commit(struct transaction *transaction, const struct delivery *deliv
 	return true;
 }
 
+static bool is_stale(const struct delivery *delivery)
+{
+	return delivery->signature != NULL && !delivery->is_fresh;
+}
+
+static bool note_rejection_by(const struct delivery *delivery, const struct app *app,
+			      struct error *err)
+{
+	struct db *db = delivery->context->db;
+	const char *code = is_stale(delivery) ? "stale_timestamp" : "invalid_signature";
+
+	return log_entry_add_rejection(db, app->id, code, delivery->now, err) &&
+	       app_note_rejected_webhook(db, app->id, delivery->now, err);
+}
+
 /* Nothing that the event says is believed; but whether a user is lost can be asked of Zoom. */
 static bool note_rejection(struct delivery *delivery, struct error *err)
 {
@@ -204,8 +220,7 @@ static bool note_rejection(struct delivery *delivery, struct error *err)
 
 		if (app->webhook_secret.bytes == NULL)
 			continue;
-		if (delivery->is_named &&
-		    !app_note_rejected_webhook(effect.db, app->id, delivery->now, err))
+		if (delivery->is_named && !note_rejection_by(delivery, app, err))
 			return false;
 		if (says_lost && !zoom_event_probe(&effect, err))
 			return false;
@@ -246,13 +261,26 @@ static bool refuse(struct delivery *delivery, struct error *err)
 				      "`hallpass doctor`, which names it");
 	if (!note_rejection(delivery, err))
 		return false;
-	if (delivery->signature != NULL && !delivery->is_fresh)
+	if (is_stale(delivery))
 		return error_set_code(
 			err, ERROR_UNAUTHENTICATED, "stale_timestamp",
 			"x-zm-request-timestamp is missing, or more than %ld s from our clock",
 			tolerance_s);
 	return error_set_code(err, ERROR_UNAUTHENTICATED, "invalid_signature",
 			      "x-zm-signature does not prove that this comes from Zoom");
+}
+
+static bool note_url_validation(const struct delivery *delivery, const struct app *app,
+				struct error *err)
+{
+	const struct log_entry entry = {.app_id = app->id,
+					.at = delivery->now,
+					.type = LOG_URL_VALIDATED};
+	struct db *db = delivery->context->db;
+
+	return app_note_url_validation(db, app->id, delivery->now, err) &&
+	       app_note_verified_webhook(db, app->id, delivery->now, err) &&
+	       log_entry_add(db, &entry, err);
 }
 
 static bool answer_url_validation(struct delivery *delivery, struct response *response,
@@ -265,10 +293,7 @@ static bool answer_url_validation(struct delivery *delivery, struct response *re
 	if (!transaction_begin(&transaction, context->db, err))
 		return false;
 	for (int i = 0; i < delivery->proved_count; i++)
-		if (!app_note_url_validation(context->db, delivery->proved[i]->id, delivery->now,
-					     err) ||
-		    !app_note_verified_webhook(context->db, delivery->proved[i]->id, delivery->now,
-					       err))
+		if (!note_url_validation(delivery, delivery->proved[i], err))
 			return false;
 	if (!transaction_commit(&transaction, err))
 		return false;
@@ -283,8 +308,17 @@ static bool store_for_app(struct zoom_event_effect *effect, const unsigned char 
 			  bool *is_new, struct error *err)
 {
 	const int64_t app_id = effect->app->id;
+	const struct log_event entry = {
+		.app_id = app_id,
+		.zoom_user_id = user_of(effect->event),
+		.name = effect->event->name,
+		.meeting_id = effect->event->meeting_id,
+		.event_at = effect->event->event_at,
+		.body_sha256 = body_sha256,
+		.now = effect->now,
+	};
 
-	if (!event_add(effect->db, app_id, body_sha256, effect->now, is_new, err))
+	if (!log_entry_add_event(effect->db, &entry, is_new, err))
 		return false;
 	return !*is_new ||
 	       (zoom_event_apply(effect, err) &&

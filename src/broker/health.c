@@ -3,15 +3,22 @@
 #include "store/app.h"
 #include "store/connection.h"
 #include "store/credentials.h"
+#include "store/log_entry.h"
 #include "store/refresh_attempt.h"
 
 bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,
 		       const char *failure_error, instant now, struct error *err)
 {
+	const struct log_entry entry = {.connection_id = connection_id,
+					.at = now,
+					.type = LOG_DISCONNECTED,
+					.name = failure_code,
+					.error = failure_error};
 	bool changed;
 
 	return connection_disconnect(db, connection_id, failure_code, failure_error, now, &changed,
 				     err) &&
+	       (!changed || log_entry_add(db, &entry, err)) &&
 	       credentials_park(db, connection_id, err);
 }
 
@@ -25,23 +32,40 @@ bool health_disconnect_and_erase(struct db *db, int64_t connection_id, const cha
 
 bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct error *err)
 {
+	const struct log_entry entry = {.connection_id = connection_id,
+					.at = now,
+					.type = LOG_RECONNECTED};
 	bool changed;
 
-	return connection_reconnect(db, connection_id, now, &changed, err);
+	return connection_reconnect(db, connection_id, now, &changed, err) &&
+	       (!changed || log_entry_add(db, &entry, err));
+}
+
+/* *changed tells whether the app was not taken so before. */
+static bool take_app(struct db *db, int64_t app_id, bool is_active, instant now, bool *changed,
+		     struct error *err)
+{
+	const struct log_entry entry = {.app_id = app_id,
+					.at = now,
+					.type = is_active ? LOG_CREDENTIALS_ACCEPTED
+							  : LOG_CREDENTIALS_INVALID};
+
+	return app_set_active(db, app_id, is_active, now, changed, err) &&
+	       (!*changed || log_entry_add(db, &entry, err));
 }
 
 bool health_app_refused(struct db *db, int64_t app_id, instant now, struct error *err)
 {
 	bool changed;
 
-	return app_set_active(db, app_id, false, now, &changed, err);
+	return take_app(db, app_id, false, now, &changed, err);
 }
 
 bool health_app_accepted(struct db *db, int64_t app_id, instant now, struct error *err)
 {
 	bool changed;
 
-	return app_set_active(db, app_id, true, now, &changed, err) &&
+	return take_app(db, app_id, true, now, &changed, err) &&
 	       credentials_retry_postponed(db, app_id, now, err) &&
 	       connection_retry_failed_syncs(db, app_id, now, err);
 }
@@ -50,7 +74,7 @@ bool health_app_answered(struct db *db, int64_t app_id, instant now, struct erro
 {
 	bool changed;
 
-	if (!app_set_active(db, app_id, true, now, &changed, err))
+	if (!take_app(db, app_id, true, now, &changed, err))
 		return false;
 	return !changed || health_app_accepted(db, app_id, now, err);
 }

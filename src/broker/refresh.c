@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/failpoint.h"
+#include "broker/connection_log.h"
 #include "broker/health.h"
 #include "store/app.h"
 #include "store/refresh_attempt.h"
@@ -111,6 +112,8 @@ static bool forget_trouble(const struct refresh *refresh, instant now)
 	struct db *db = refresh->broker->db;
 
 	return refresh_attempt_remove_all(db, refresh->connection->id, refresh->err) &&
+	       connection_log_success(db, refresh->connection->id, LOG_REFRESHED, now,
+				      refresh->err) &&
 	       health_reconnect(db, refresh->connection->id, now, refresh->err) &&
 	       health_app_answered(db, refresh->connection->app_id, now, refresh->err);
 }
@@ -238,6 +241,8 @@ static bool record_in_transaction(const struct refresh *refresh, instant now)
 	/* Asked before the refusal is recorded, which may turn its class into a passing one. */
 	const bool is_lost = refresh_may_have_rotated(refresh->failure);
 
+	if (!connection_log_refresh_failure(broker->db, id, refresh->failure, now, refresh->err))
+		return false;
 	if (refresh->failure->class == ZOOM_FAILURE_GRANT && !record_refusal(refresh, now))
 		return false;
 	if (refresh->failure->class == ZOOM_FAILURE_CLIENT &&

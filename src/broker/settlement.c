@@ -2,6 +2,7 @@
 
 #include "base/failpoint.h"
 #include "broker/authorization_tokens.h"
+#include "broker/connection_log.h"
 #include "broker/refresh.h"
 #include "broker/scopes.h"
 #include "http/json.h"
@@ -218,6 +219,8 @@ static bool hand_over_tokens(struct settlement *settlement, const struct connect
 				   settlement->row->exchanged_at,
 				   refresh_next_upkeep(settlement->row->exchanged_at), err) &&
 	       refresh_attempt_remove_all(broker->db, connection->id, err) &&
+	       connection_log_success(broker->db, connection->id, LOG_AUTHORIZED,
+				      clock_now(broker->clock), err) &&
 	       note_interruption(settlement, connection, err);
 }
 

@@ -1,1 +1,25 @@
 -- From schema version 1 to 2: what bots need to be run, what we notify, and what happened.
+
+CREATE TABLE zoom_log (
+	id INTEGER PRIMARY KEY,
+	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
+	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE SET NULL,
+	at INTEGER NOT NULL,
+	type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 13),
+	name TEXT,
+	meeting_id INTEGER,
+	error TEXT,
+	zoom_status INTEGER,
+	zoom_code TEXT,
+	zoom_tracking_id TEXT,
+	event_at INTEGER,
+	body_hash BLOB
+) STRICT;
+CREATE INDEX zoom_log_of_app ON zoom_log (app_id, id);
+CREATE INDEX zoom_log_of_connection ON zoom_log (connection_id, id) WHERE connection_id IS NOT NULL;
+CREATE UNIQUE INDEX zoom_log_by_event ON zoom_log (event_at, app_id, body_hash)
+	WHERE body_hash IS NOT NULL;
+-- Of what came before, the time of the event is not known.
+INSERT INTO zoom_log (app_id, at, type, event_at, body_hash)
+	SELECT app_id, received_at, 1, 0, substr(body_sha256, 1, 16) FROM zoom_events ORDER BY received_at;
+DROP TABLE zoom_events;

@@ -1,6 +1,6 @@
 /* Drops what is old, table by table, once an hour. */
 #include "store/authorization.h"
-#include "store/event.h"
+#include "store/log_entry.h"
 #include "store/meeting.h"
 #include "store/participant.h"
 #include "store/periodic_job.h"
@@ -11,7 +11,7 @@ enum { ROWS_MAX = 1000 }; /* of one table in one transaction, so that events com
 
 /* How long what is old is kept. */
 static const instant period = HOUR;
-static const instant event_age = 7 * DAY;      /* Zoom repeats a delivery within 85 minutes */
+static const instant log_age = 90 * DAY;
 static const instant authorization_age = HOUR; /* a client's retry comes within 10 minutes */
 static const instant meeting_age = 60 * DAY; /* each weekly sync confirms those that are to come */
 static const instant forgotten_meeting_age = 7 * DAY;
@@ -21,17 +21,17 @@ static bool drop_old(struct context *context, instant now, bool *has_more, struc
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct db *db = context->db;
-	int64_t events, authorizations, meetings, participants;
+	int64_t entries, authorizations, meetings, participants;
 
 	if (!transaction_begin(&transaction, db, err) ||
-	    !event_clean_up(db, now - event_age, ROWS_MAX, &events, err) ||
+	    !log_entry_clean_up(db, now - log_age, ROWS_MAX, &entries, err) ||
 	    !authorization_clean_up(db, now - authorization_age, ROWS_MAX, &authorizations, err) ||
 	    !meeting_clean_up(db, now - meeting_age, now - forgotten_meeting_age, ROWS_MAX,
 			      &meetings, err) ||
 	    !participant_clean_up(db, now - participant_age, ROWS_MAX, &participants, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
-	*has_more = events >= ROWS_MAX || authorizations >= ROWS_MAX || meetings >= ROWS_MAX ||
+	*has_more = entries > 0 || authorizations >= ROWS_MAX || meetings >= ROWS_MAX ||
 		    participants >= ROWS_MAX;
 	return true;
 }

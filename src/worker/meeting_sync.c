@@ -1,6 +1,7 @@
 /* Reads the profile and the meetings of a connected user: after each authorization, and weekly. */
 #include "base/crypto.h"
 #include "broker/access_token.h"
+#include "broker/connection_log.h"
 #include "store/connection.h"
 #include "store/meeting.h"
 #include "store/transaction.h"
@@ -144,8 +145,29 @@ static bool give_back(const struct sync *sync, struct error *err)
 	       transaction_commit(&transaction, err);
 }
 
+/* A sync that works is what everybody expects: only the first one after a failure is told of. */
+static bool log_outcome(const struct sync *sync, bool worked, const struct zoom_failure *failure,
+			const struct error *why, instant now, struct error *err)
+{
+	const int64_t id = sync->connection.id;
+	const struct log_entry failed = {.connection_id = id,
+					 .at = now,
+					 .type = LOG_SYNC_FAILED,
+					 .name = why->code,
+					 .error = why->message};
+	struct db *db = sync->context->db;
+
+	if (worked)
+		return sync->connection.sync_attempts == 0 ||
+		       connection_log_success(db, id, LOG_SYNC_RECOVERED, now, err);
+	if (failure->class != ZOOM_FAILURE_NONE)
+		return connection_log_failure(db, id, LOG_SYNC_FAILED, failure, now, err);
+	return log_entry_add(db, &failed, err);
+}
+
+/* `why` it did not work, where it did not. */
 static bool finish(const struct sync *sync, bool worked, const struct zoom_failure *failure,
-		   struct error *err)
+		   const struct error *why, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct context *context = sync->context;
@@ -159,6 +181,7 @@ static bool finish(const struct sync *sync, bool worked, const struct zoom_failu
 	return transaction_begin(&transaction, context->db, err) &&
 	       connection_finish_sync(context->db, sync->connection.id, sync->lease_until, worked,
 				      now, next_at, err) &&
+	       log_outcome(sync, worked, failure, why, now, err) &&
 	       transaction_commit(&transaction, err);
 }
 
@@ -184,7 +207,7 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	worked = sync_all(&sync, &failure, err);
 	if (!worked)
 		job_fail(context, &failure, err);
-	if (finish(&sync, worked, &failure, &finishing))
+	if (finish(&sync, worked, &failure, err, &finishing))
 		return worked;
 	if (worked)
 		*err = finishing;

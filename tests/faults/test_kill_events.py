@@ -84,7 +84,7 @@ def test_what_was_acknowledged_is_there_however_often_the_intake_is_killed(stack
     assert len(accepted) == count
     assert sum(len(each["attempts"]) for each in deliveries) > count, "no delivery was cut off"
     stored = stack.database.value(
-        "SELECT count(*) FROM zoom_events JOIN zoom_oauth_apps ON id = app_id WHERE client_id = ?",
+        "SELECT count(body_hash) FROM zoom_log l JOIN zoom_oauth_apps a ON a.id = app_id WHERE client_id = ?",
         joiner.who["client_id"])
     # The first authorization brought no event: these are all.
     assert stored == counts(stack, joiner, "meeting.created") == count

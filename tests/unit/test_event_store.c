@@ -1,5 +1,4 @@
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "store/event.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
@@ -19,7 +18,6 @@ static const char last_started_sql[] =
 	"SELECT last_at FROM zoom_event_counts WHERE app_id = 1 AND name = 'meeting.started'";
 static const char count_of_other_sql[] =
 	"SELECT count FROM zoom_event_counts WHERE app_id = 1 AND name = 'other'";
-static const char count_of_events_sql[] = "SELECT count(*) FROM zoom_events";
 
 static struct test_database open_database(void)
 {
@@ -35,46 +33,11 @@ static void must(bool is_done, const struct error *err)
 		fail_msg("%s: %s", err->code, err->message);
 }
 
-static bool add(struct db *db, int64_t app_id, const char *body, instant now)
-{
-	unsigned char digest[SHA256_BYTES];
-	struct error err = {0};
-	bool is_new;
-
-	sha256(body, strlen(body), digest);
-	must(event_add(db, app_id, digest, now, &is_new, &err), &err);
-	return is_new;
-}
-
 static void count(struct db *db, const char *name, instant now)
 {
 	struct error err = {0};
 
 	must(event_count(db, TEST_APP, name, now, &err), &err);
-}
-
-static void a_body_is_new_to_an_app_once(void **state)
-{
-	SCOPED(test_database_release) struct test_database database = open_database();
-
-	(void)state;
-	assert_true(add(database.db, TEST_APP, "one", 100));
-	assert_false(add(database.db, TEST_APP, "one", 200));
-	assert_true(add(database.db, TEST_APP, "another", 200));
-	assert_true(add(database.db, TEST_OTHER_APP, "one", 200));
-	assert_int_equal(test_database_number(database.db, count_of_events_sql), 3);
-}
-
-static void an_event_of_an_app_that_is_gone_is_not_stored(void **state)
-{
-	SCOPED(test_database_release) struct test_database database = open_database();
-	const unsigned char digest[SHA256_BYTES] = {0};
-	struct error err = {0};
-	bool is_new;
-
-	(void)state;
-	assert_false(event_add(database.db, 99, digest, 100, &is_new, &err));
-	assert_int_equal(err.kind, ERROR_CONFLICT);
 }
 
 static void events_are_counted_by_name(void **state)
@@ -139,37 +102,12 @@ static void of_too_many_names_the_surplus_is_counted_as_other(void **state)
 	assert_int_equal(test_database_number(database.db, count_of_started_sql), 2);
 }
 
-static void old_events_are_dropped_a_few_at_a_time_and_the_counts_stay(void **state)
-{
-	SCOPED(test_database_release) struct test_database database = open_database();
-	struct error err = {0};
-	int64_t removed;
-
-	(void)state;
-	add(database.db, TEST_APP, "1", 100);
-	add(database.db, TEST_APP, "2", 100);
-	add(database.db, TEST_OTHER_APP, "3", 100);
-	add(database.db, TEST_APP, "4", 1000);
-	count(database.db, "meeting.started", 100);
-	must(event_clean_up(database.db, 1000, 2, &removed, &err), &err);
-	assert_int_equal(removed, 2);
-	must(event_clean_up(database.db, 1000, 2, &removed, &err), &err);
-	assert_int_equal(removed, 1);
-	must(event_clean_up(database.db, 1000, 2, &removed, &err), &err);
-	assert_int_equal(removed, 0);
-	assert_false(add(database.db, TEST_APP, "4", 1000));
-	assert_int_equal(test_database_number(database.db, count_of_started_sql), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_body_is_new_to_an_app_once),
-		cmocka_unit_test(an_event_of_an_app_that_is_gone_is_not_stored),
 		cmocka_unit_test(events_are_counted_by_name),
 		cmocka_unit_test(a_name_that_is_none_of_zooms_is_counted_as_other),
 		cmocka_unit_test(of_too_many_names_the_surplus_is_counted_as_other),
-		cmocka_unit_test(old_events_are_dropped_a_few_at_a_time_and_the_counts_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

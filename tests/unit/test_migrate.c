@@ -1,4 +1,6 @@
+#include "base/crypto.h"
 #include "store/db_gate.h"
+#include "store/log_entry.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 #include "store/statement.h"
@@ -131,6 +133,47 @@ static void every_older_version_is_led_to_what_a_fresh_database_has(void **state
 		assert_string_equal(bare(schema_of(old.db, &arena), &arena), wanted);
 		must(migrate_check(old.db, &err), &err);
 	}
+}
+
+static const char old_event_sql[] =
+	"INSERT INTO projects (id, public_id, name, created_at) VALUES (1, 'proj_1', 'old', 1);"
+	"INSERT INTO zoom_oauth_apps (id, public_id, project_id, client_id, client_secret, state,"
+	" created_at, updated_at) VALUES (1, 'zoapp_1', 1, 'client', x'00', 'active', 1, 1);";
+static const char handled_sql[] =
+	"INSERT INTO zoom_events (app_id, body_sha256, received_at) VALUES (1, $1, 7)";
+
+static void what_was_handled_before_an_upgrade_is_not_handled_again(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_database_open_empty();
+	SCOPED(arena_release) struct arena arena = {0};
+	unsigned char digest[SHA256_BYTES];
+	struct log_event event = {.app_id = 1,
+				  .name = "meeting.started",
+				  .event_at = 5 * SECOND,
+				  .body_sha256 = digest,
+				  .now = 8};
+	struct error err = {0};
+	bool is_new = true;
+	int from;
+
+	(void)state;
+	sha256("handled", strlen("handled"), digest);
+	must(db_script(database.db, text_of("tests/unit/schema_1.sql", &arena), &err), &err);
+	must(db_script(database.db, old_event_sql, &err), &err);
+	{
+		SCOPED(statement_release)
+		struct statement *handled = db_statement(database.db, handled_sql);
+
+		bind_blob(handled, 1, digest, sizeof(digest));
+		must(statement_done(handled, &err), &err);
+	}
+	must(migrate_run(database.db, &from, &err), &err);
+	must(log_entry_add_event(database.db, &event, &is_new, &err), &err);
+	assert_false(is_new);
+	assert_int_equal(test_database_number(database.db, "SELECT at FROM zoom_log"), 7);
+	sha256("new", strlen("new"), digest);
+	must(log_entry_add_event(database.db, &event, &is_new, &err), &err);
+	assert_true(is_new);
 }
 
 static void every_table_is_strict(void **state)
@@ -284,6 +327,7 @@ int main(void)
 		cmocka_unit_test(an_empty_database_gets_the_whole_schema),
 		cmocka_unit_test(migrating_again_changes_nothing),
 		cmocka_unit_test(every_older_version_is_led_to_what_a_fresh_database_has),
+		cmocka_unit_test(what_was_handled_before_an_upgrade_is_not_handled_again),
 		cmocka_unit_test(every_table_is_strict),
 		cmocka_unit_test(an_older_version_is_sent_to_migrate),
 		cmocka_unit_test(a_newer_version_is_refused_and_left_as_it_is),

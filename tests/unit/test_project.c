@@ -89,7 +89,7 @@ static const char everything_sql[] =
 	"INSERT INTO zoom_meetings (meeting_id, app_id, connection_id, known_at) VALUES (9, 1, 1, 0);"
 	"INSERT INTO zoom_meeting_participants (app_id, meeting_id, connection_id, is_present,"
 	"  changed_at) VALUES (1, 9, 1, 1, 0);"
-	"INSERT INTO zoom_events (app_id, body_sha256, received_at) VALUES (1, x'00', 0);"
+	"INSERT INTO zoom_log (app_id, connection_id, at, type) VALUES (1, 1, 0, 1);"
 	"INSERT INTO zoom_event_counts (app_id, name, count, last_at) VALUES (1, 'user.updated', 1, 0);"
 	"INSERT INTO bots (id, public_id, project_id, meeting_url, is_webinar_link, bot_name, state,"
 	"  join_flow, connection_id, asked_connection_id, metadata, recording_state,"
