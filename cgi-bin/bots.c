@@ -5,12 +5,12 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "POST",   "/api/v1/bots",                 ACCESS_API_KEY, post_bot,             WAITS_FOR_NOTHING },
-	{ "GET",    "/api/v1/bots",                 ACCESS_API_KEY, get_bots,             WAITS_FOR_NOTHING },
-	{ "GET",    "/api/v1/bots/:id",             ACCESS_API_KEY, get_bot,              WAITS_FOR_NOTHING },
-	{ "PATCH",  "/api/v1/bots/:id",             ACCESS_API_KEY, patch_bot,            WAITS_FOR_NOTHING },
-	{ "DELETE", "/api/v1/bots/:id",             ACCESS_API_KEY, delete_bot,           WAITS_FOR_NOTHING },
-	{ "POST",   "/api/v1/bots/:id/zoom_tokens", ACCESS_API_KEY, post_bot_zoom_tokens, WAITS_FOR_ZOOM },
+	{ "POST",   "/api/v1/bots",                 ACCESS_API_KEY, post_bot,             waits_for_nothing },
+	{ "GET",    "/api/v1/bots",                 ACCESS_API_KEY, get_bots,             waits_for_nothing },
+	{ "GET",    "/api/v1/bots/:id",             ACCESS_API_KEY, get_bot,              waits_for_nothing },
+	{ "PATCH",  "/api/v1/bots/:id",             ACCESS_API_KEY, patch_bot,            waits_for_nothing },
+	{ "DELETE", "/api/v1/bots/:id",             ACCESS_API_KEY, delete_bot,           waits_for_nothing },
+	{ "POST",   "/api/v1/bots/:id/zoom_tokens", ACCESS_API_KEY, post_bot_zoom_tokens, waits_for_zoom },
 };
 /* clang-format on */
 

@@ -5,9 +5,9 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "GET", "/health",  ACCESS_PUBLIC, get_health,  WAITS_FOR_NOTHING },
-	{ "GET", "/ready",   ACCESS_PUBLIC, get_ready,   WAITS_FOR_NOTHING },
-	{ "GET", "/metrics", ACCESS_PUBLIC, get_metrics, WAITS_FOR_NOTHING }, /* from this machine */
+	{ "GET", "/health",  ACCESS_PUBLIC, get_health,  waits_for_nothing },
+	{ "GET", "/ready",   ACCESS_PUBLIC, get_ready,   waits_for_nothing },
+	{ "GET", "/metrics", ACCESS_PUBLIC, get_metrics, waits_for_nothing }, /* from this machine */
 };
 /* clang-format on */
 

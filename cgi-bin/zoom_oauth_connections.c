@@ -6,14 +6,14 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "POST",   CONNECTIONS,                 ACCESS_API_KEY, post_connection,         WAITS_FOR_ZOOM },
-	{ "GET",    CONNECTIONS,                 ACCESS_API_KEY, get_connections,         WAITS_FOR_NOTHING },
-	{ "GET",    CONNECTIONS "/:id",          ACCESS_API_KEY, get_connection,          WAITS_FOR_NOTHING },
-	{ "PATCH",  CONNECTIONS "/:id",          ACCESS_API_KEY, patch_connection,        WAITS_FOR_NOTHING },
-	{ "DELETE", CONNECTIONS "/:id",          ACCESS_API_KEY, delete_connection,       WAITS_FOR_ZOOM },
-	{ "POST",   CONNECTIONS "/:id/refresh",  ACCESS_API_KEY, post_connection_refresh, WAITS_FOR_ZOOM },
-	{ "GET",    CONNECTIONS "/:id/meetings", ACCESS_API_KEY, get_connection_meetings, WAITS_FOR_NOTHING },
-	{ "GET",    CONNECTIONS "/:id/log",      ACCESS_API_KEY, get_connection_log,      WAITS_FOR_NOTHING },
+	{ "POST",   CONNECTIONS,                 ACCESS_API_KEY, post_connection,         waits_for_zoom },
+	{ "GET",    CONNECTIONS,                 ACCESS_API_KEY, get_connections,         waits_for_nothing },
+	{ "GET",    CONNECTIONS "/:id",          ACCESS_API_KEY, get_connection,          waits_for_nothing },
+	{ "PATCH",  CONNECTIONS "/:id",          ACCESS_API_KEY, patch_connection,        waits_for_nothing },
+	{ "DELETE", CONNECTIONS "/:id",          ACCESS_API_KEY, delete_connection,       delete_connection_waits },
+	{ "POST",   CONNECTIONS "/:id/refresh",  ACCESS_API_KEY, post_connection_refresh, waits_for_zoom },
+	{ "GET",    CONNECTIONS "/:id/meetings", ACCESS_API_KEY, get_connection_meetings, waits_for_nothing },
+	{ "GET",    CONNECTIONS "/:id/log",      ACCESS_API_KEY, get_connection_log,      waits_for_nothing },
 };
 /* clang-format on */
 

@@ -4,8 +4,8 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "POST", "/api/v1/zoom_oauth/webhooks",     ACCESS_PUBLIC, post_zoom_event,     WAITS_FOR_NOTHING },
-	{ "POST", "/api/v1/zoom_oauth/webhooks/:id", ACCESS_PUBLIC, post_zoom_app_event, WAITS_FOR_NOTHING },
+	{ "POST", "/api/v1/zoom_oauth/webhooks",     ACCESS_PUBLIC, post_zoom_event,     waits_for_nothing },
+	{ "POST", "/api/v1/zoom_oauth/webhooks/:id", ACCESS_PUBLIC, post_zoom_app_event, waits_for_nothing },
 };
 /* clang-format on */
 

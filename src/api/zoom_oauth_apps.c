@@ -51,15 +51,15 @@ struct app_input {
 	bool is_name_emptied;
 };
 
-static bool read_input(struct context *context, const struct request *request, enum input_need need,
-		       struct app_input *sent, struct error *err)
+static bool read_input(const struct request *request, enum input_need need, struct app_input *sent,
+		       struct error *err)
 {
 	SCOPED(json_decrefp) json_t *body = NULL;
 	struct input input;
 
 	if (!request_json(request, false, &body, err))
 		return false;
-	input = input_of_json(context->arena, body);
+	input = input_of_json(request->arena, body);
 	*sent = (struct app_input){0};
 	if (need == INPUT_REQUIRED)
 		sent->client_id = input_string(&input, "client_id", need, CLIENT_ID_BYTES_MAX);
@@ -166,7 +166,7 @@ bool post_app(struct context *context, const struct request *request, struct res
 	struct app app;
 	bool is_new;
 
-	if (!read_input(context, request, INPUT_REQUIRED, &sent, err) ||
+	if (!read_input(request, INPUT_REQUIRED, &sent, err) ||
 	    !check_with_zoom(&broker, sent.client_id, sent.client_secret, err) ||
 	    !register_app(context, &broker, &sent, &app, &is_new, err))
 		return false;
@@ -226,6 +226,14 @@ static bool change_app(struct context *context, const struct request *request,
 	       transaction_commit(&transaction, err);
 }
 
+bool patch_app_waits(const struct request *request)
+{
+	struct app_input sent;
+	struct error err;
+
+	return read_input(request, INPUT_OPTIONAL, &sent, &err) && sent.client_secret != NULL;
+}
+
 bool patch_app(struct context *context, const struct request *request, struct response *response,
 	       struct error *err)
 {
@@ -234,7 +242,7 @@ bool patch_app(struct context *context, const struct request *request, struct re
 	struct app app;
 
 	if (!find_app(context, request, &app, err) ||
-	    !read_input(context, request, INPUT_OPTIONAL, &sent, err))
+	    !read_input(request, INPUT_OPTIONAL, &sent, err))
 		return false;
 	if (sent.client_secret != NULL &&
 	    !check_with_zoom(&broker, app.client_id, sent.client_secret, err))

@@ -6,4 +6,7 @@
 
 handler post_app, get_apps, get_app, patch_app, delete_app, get_app_log;
 
+/* With a new client secret, which Zoom is asked about. */
+waits patch_app_waits;
+
 #endif

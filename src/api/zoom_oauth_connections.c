@@ -181,17 +181,24 @@ static void revoke_at_zoom(struct broker *broker, const struct connection *conne
 		return;
 }
 
-static bool read_revoke(struct context *context, const struct request *request, bool *revoke,
-			struct error *err)
+static bool read_revoke(const struct request *request, bool *revoke, struct error *err)
 {
 	SCOPED(json_decrefp) json_t *query = NULL;
 	struct input input;
 
-	if (!query_to_json(context->arena, request->query, &query, err))
+	if (!query_to_json(request->arena, request->query, &query, err))
 		return false;
-	input = input_of_query(context->arena, query);
+	input = input_of_query(request->arena, query);
 	*revoke = input_bool(&input, "revoke", true);
 	return input_end(&input, err);
+}
+
+bool delete_connection_waits(const struct request *request)
+{
+	struct error err;
+	bool revoke;
+
+	return read_revoke(request, &revoke, &err) && revoke;
 }
 
 bool delete_connection(struct context *context, const struct request *request,
@@ -203,7 +210,7 @@ bool delete_connection(struct context *context, const struct request *request,
 	bool revoke;
 
 	if (!find_connection(context, request, &connection, err) ||
-	    !read_revoke(context, request, &revoke, err))
+	    !read_revoke(request, &revoke, err))
 		return false;
 	if (revoke)
 		revoke_at_zoom(&broker, &connection);

@@ -7,4 +7,7 @@
 handler post_connection, get_connections, get_connection, patch_connection, delete_connection;
 handler post_connection_refresh, get_connection_meetings, get_connection_log;
 
+/* Unless the query says that Zoom is not to be told. */
+waits delete_connection_waits;
+
 #endif

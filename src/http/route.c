@@ -5,6 +5,18 @@
 #include <assert.h>
 #include <string.h>
 
+bool waits_for_nothing(const struct request *request)
+{
+	(void)request;
+	return false;
+}
+
+bool waits_for_zoom(const struct request *request)
+{
+	(void)request;
+	return true;
+}
+
 /* Segment by segment; a `:name` takes any segment but an empty one. */
 static bool path_matches(const struct route *route, struct request *request)
 {

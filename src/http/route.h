@@ -20,15 +20,20 @@ enum access {
 	ACCESS_PUBLIC,      /* anybody; or the handler itself checks a signature or secret */
 };
 
-/* Whether a request may have to wait for Zoom; those never take the last threads of a process. */
-enum waits { WAITS_FOR_NOTHING, WAITS_FOR_ZOOM };
+/*
+ * Whether a request, its caller known and its body read, may have to wait for Zoom; those never take
+ * the last threads of a process. Where only some do, the handler's header has a function that tells.
+ */
+typedef bool waits(const struct request *request);
+
+waits waits_for_nothing, waits_for_zoom;
 
 struct route {
 	const char *method;
 	const char *path; /* ":name" stands for one segment */
 	enum access access;
 	handler *handle;
-	enum waits waits;
+	waits *waits;
 };
 
 /*

@@ -52,17 +52,43 @@ static bool check_access(struct exchange *exchange, struct context *context, str
 	return false;
 }
 
-void exchange_run(struct exchange *exchange, struct context *context, struct body_source body)
+static bool has_failed(const struct exchange *exchange)
 {
-	if (exchange->route == NULL)
+	return exchange->err.kind != ERROR_NONE;
+}
+
+void exchange_admit(struct exchange *exchange, struct context *context, struct body_source body)
+{
+	if (has_failed(exchange))
+		return;
+	context->project_id = 0;
+	if (!check_access(exchange, context, &exchange->err) ||
+	    !read_body(exchange, body, &exchange->err))
+		fail(exchange);
+	exchange->project_id = context->project_id;
+}
+
+bool exchange_waits(const struct exchange *exchange)
+{
+	return !has_failed(exchange) && exchange->route->waits(&exchange->request);
+}
+
+/* The thread's database is open wherever the route asks for an API key. */
+static bool handle(struct exchange *exchange, struct context *context, struct error *err)
+{
+	if (exchange->route->access == ACCESS_API_KEY && !context_open_db(context, err))
+		return false;
+	return exchange->route->handle(context, &exchange->request, &exchange->response, err);
+}
+
+void exchange_run(struct exchange *exchange, struct context *context)
+{
+	if (has_failed(exchange))
 		return;
 	context->arena = &exchange->arena;
-	context->project_id = 0;
+	context->project_id = exchange->project_id;
 	context->started_ms = exchange->started_ms;
-	if (!check_access(exchange, context, &exchange->err) ||
-	    !read_body(exchange, body, &exchange->err) ||
-	    !exchange->route->handle(context, &exchange->request, &exchange->response,
-				     &exchange->err))
+	if (!handle(exchange, context, &exchange->err))
 		fail(exchange);
 	context->arena = NULL;
 	assert(exchange->response.status != 0);

@@ -1,6 +1,7 @@
 /*
  * One request and its response, from the first header to the log line, whatever carries them.
- * Opened (head read, route found), run (caller checked, body read, handled) and closed (logged).
+ * Opened (head read, route found), admitted (caller checked, body read), run (handled) and closed
+ * (logged). It may go on to another thread, and so to another context, before it is run.
  */
 #ifndef SERVE_EXCHANGE_H
 #define SERVE_EXCHANGE_H
@@ -21,6 +22,7 @@ struct exchange {
 	struct request request;
 	const struct route *route; /* NULL: none was found, and the response says so */
 	size_t body_size;
+	int64_t project_id; /* of the API key; 0 where the route needs none */
 	struct response response;
 	struct error err; /* why it failed, for the log; kind NONE where it did not */
 	char request_id[REQUEST_ID_BYTES];
@@ -36,8 +38,13 @@ struct body_source {
 void exchange_open(struct exchange *exchange, const struct route *routes, size_t route_count,
 		   char *const *variables);
 
-/* Does nothing where opening it failed already. */
-void exchange_run(struct exchange *exchange, struct context *context, struct body_source body);
+/* This and what follows do nothing where it failed already: the response then says so. */
+void exchange_admit(struct exchange *exchange, struct context *context, struct body_source body);
+
+/* False where it failed already. */
+bool exchange_waits(const struct exchange *exchange);
+
+void exchange_run(struct exchange *exchange, struct context *context);
 
 /* Status line and headers as a CGI program prints them, in the exchange's arena. */
 const char *exchange_head(struct exchange *exchange);

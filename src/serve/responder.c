@@ -24,7 +24,8 @@ extern char **environ;
 enum {
 	LISTEN_SOCKET = 0,
 	PARKED_MAX = 2048,
-	FREE_THREADS_MAX = 32, /* kept for requests that need no Zoom */
+	PARKED_BYTES_MAX = 64 << 20, /* of their bodies */
+	FREE_THREADS_MAX = 32,       /* kept for requests that need no Zoom */
 	OUT_OF_FILES_PAUSE_MS = 10,
 	REQUEST_TIMEOUT_S = 10, /* for a web server that connects and then sends nothing */
 };
@@ -61,6 +62,7 @@ struct responder {
 	struct seat *top;
 	pthread_cond_t unparked;
 	unsigned zoom_threads, zoom_threads_max, parked_count;
+	size_t parked_bytes;
 	struct visit *parked_first, *parked_last;
 };
 
@@ -76,7 +78,7 @@ static void serve(struct responder *responder, struct context *context, struct v
 	struct exchange *exchange = &visit->exchange;
 	const char *head;
 
-	exchange_run(exchange, context, (struct body_source){read_fcgi, &visit->fcgi});
+	exchange_run(exchange, context);
 	head = exchange_head(exchange);
 	FCGX_PutStr(head, (int)strlen(head), visit->fcgi.out);
 	if (exchange->response.body != NULL)
@@ -90,14 +92,18 @@ static void serve(struct responder *responder, struct context *context, struct v
 		db_rest(context->db);
 }
 
+static bool is_parking_full(const struct responder *responder)
+{
+	return responder->parked_count >= PARKED_MAX || responder->parked_bytes >= PARKED_BYTES_MAX;
+}
+
 /* False where all of Zoom's threads are taken: the visit is parked and belongs to another thread now. */
 static bool take_zoom_thread_or_park(struct responder *responder, struct visit *visit)
 {
 	bool taken;
 
 	pthread_mutex_lock(&responder->lock);
-	while (responder->zoom_threads >= responder->zoom_threads_max &&
-	       responder->parked_count >= PARKED_MAX)
+	while (responder->zoom_threads >= responder->zoom_threads_max && is_parking_full(responder))
 		pthread_cond_wait(&responder->unparked, &responder->lock);
 	taken = responder->zoom_threads < responder->zoom_threads_max;
 	if (taken) {
@@ -110,6 +116,7 @@ static bool take_zoom_thread_or_park(struct responder *responder, struct visit *
 			responder->parked_first = visit;
 		responder->parked_last = visit;
 		responder->parked_count++;
+		responder->parked_bytes += visit->exchange.body_size;
 	}
 	pthread_mutex_unlock(&responder->lock);
 	return taken;
@@ -127,6 +134,7 @@ static struct visit *unpark_or_leave_zoom_thread(struct responder *responder)
 		if (visit->next == NULL)
 			responder->parked_last = NULL;
 		responder->parked_count--;
+		responder->parked_bytes -= visit->exchange.body_size;
 	} else {
 		responder->zoom_threads--;
 	}
@@ -168,14 +176,14 @@ static void pass_turn(struct responder *responder)
 static int accept_connection(const struct responder *responder)
 {
 	const struct timeval timeout = {.tv_sec = REQUEST_TIMEOUT_S};
-	struct pollfd waits[] = {{.fd = responder->stop_event, .events = POLLIN},
-				 {.fd = LISTEN_SOCKET, .events = POLLIN}};
+	struct pollfd sources[] = {{.fd = responder->stop_event, .events = POLLIN},
+				   {.fd = LISTEN_SOCKET, .events = POLLIN}};
 	int connection = -1;
 
 	while (connection < 0) {
-		while (poll(waits, COUNT_OF(waits), -1) < 0)
+		while (poll(sources, COUNT_OF(sources), -1) < 0)
 			assert(errno == EINTR);
-		if (waits[0].revents != 0)
+		if (sources[0].revents != 0)
 			return -1;
 		connection = accept4(LISTEN_SOCKET, NULL, NULL, SOCK_CLOEXEC);
 		/* Out of descriptors or memory: others will give some back. */
@@ -221,12 +229,13 @@ static struct visit *read_visit(struct responder *responder, int connection)
 /* On this thread, or on another one later. */
 static void serve_or_park(struct responder *responder, struct context *context, struct visit *visit)
 {
-	const struct route *route = visit->exchange.route;
-
-	if (route == NULL || route->waits != WAITS_FOR_ZOOM) {
+	exchange_admit(&visit->exchange, context, (struct body_source){read_fcgi, &visit->fcgi});
+	if (!exchange_waits(&visit->exchange)) {
 		serve(responder, context, visit);
 		return;
 	}
+	if (context->db != NULL)
+		db_rest(context->db);
 	if (!take_zoom_thread_or_park(responder, visit))
 		return;
 	do {
@@ -299,7 +308,8 @@ static int serve_cgi(const struct responder *responder)
 	struct exchange exchange;
 
 	exchange_open(&exchange, responder->routes, responder->route_count, environ);
-	exchange_run(&exchange, &context, (struct body_source){read_stdin, NULL});
+	exchange_admit(&exchange, &context, (struct body_source){read_stdin, NULL});
+	exchange_run(&exchange, &context);
 	fputs(exchange_head(&exchange), stdout);
 	if (exchange.response.body != NULL)
 		fputs(exchange.response.body, stdout);
@@ -329,7 +339,7 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	int status;
 
 	for (size_t i = 0; i < route_count; i++)
-		assert(routes[i].access != 0);
+		assert(routes[i].access != 0 && routes[i].waits != NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (!process_open(&process, program, environ, &err))
 		return process_refuse(program, &err);

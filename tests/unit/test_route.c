@@ -8,11 +8,11 @@
 #include <cmocka.h>
 
 static const struct route routes[] = {
-	{"GET", "/a", ACCESS_PUBLIC, NULL, WAITS_FOR_NOTHING},
-	{"POST", "/a", ACCESS_API_KEY, NULL, WAITS_FOR_ZOOM},
-	{"GET", "/a/:id", ACCESS_API_KEY, NULL, WAITS_FOR_NOTHING},
-	{"DELETE", "/a/:id", ACCESS_API_KEY, NULL, WAITS_FOR_NOTHING},
-	{"POST", "/a/:id/b/:other_id", ACCESS_API_KEY, NULL, WAITS_FOR_NOTHING},
+	{"GET", "/a", ACCESS_PUBLIC, NULL, waits_for_nothing},
+	{"POST", "/a", ACCESS_API_KEY, NULL, waits_for_zoom},
+	{"GET", "/a/:id", ACCESS_API_KEY, NULL, waits_for_nothing},
+	{"DELETE", "/a/:id", ACCESS_API_KEY, NULL, waits_for_nothing},
+	{"POST", "/a/:id/b/:other_id", ACCESS_API_KEY, NULL, waits_for_nothing},
 };
 
 struct found {
