@@ -16,6 +16,7 @@ APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connect
 EVENTS = "/api/v1/zoom_oauth/webhooks"
 MEETING = "https://zoom.us/j/1234567890"
 MIB = 1 << 20
+EVENT_REJECTED = 2  # src/store/log_entry.h
 
 
 class World:
@@ -47,7 +48,8 @@ class World:
         tables = self.stack.database.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
         stored = {table["name"]: self.stack.database.rows(f"SELECT * FROM \"{table['name']}\"") for table in tables}
         for app in stored["zoom_oauth_apps"]:
-            app["last_rejected_webhook_at"] = None  # noting that is right
+            app["last_rejected_webhook_at"] = None  # noting that is right, here and in the log
+        stored["zoom_log"] = [entry for entry in stored["zoom_log"] if entry["type"] != EVENT_REJECTED]
         stored["periodic_jobs"] = None  # the worker's own
         return stored, self.zoom.count_requests(client_id=self.user.client_id)
 
