@@ -231,11 +231,25 @@ def test_metadata_may_be_nested_but_no_deeper_than_the_limit(world):
 
 @ROUTES
 def test_another_content_type_is_refused(method, template, world):
-    for kind in (None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
                  "application/jsonx", "application/json-patch+json", "json", "text/json"):
         answer = world.api.call(method, world.path(template), raw=b'{"name": "x"}', headers={"Content-Type": kind})
         assert (answer.status, answer.code) == (415, "unsupported_media_type"), kind
         assert "application/json" in answer.json["error"]
+
+
+@pytest.mark.parametrize("kind", [None, ""])
+def test_json_is_taken_without_any_content_type_as_well(world, kind):
+    for api in (world.api, world.project.cgi_api):
+        for raw, wrong in ((b"{}", {"meeting_url"}), (b'{"meeting_url": 1, "x": 2}', {"meeting_url", "x"})):
+            answer = api.post(BOTS, raw=raw, headers={"Content-Type": kind}).must_be(400)
+            assert set(answer.fields) == wrong
+
+
+def test_what_is_not_json_is_refused_without_any_content_type_as_well(world):
+    for api in (world.api, world.project.cgi_api):
+        answer = api.post(BOTS, raw=b"meeting_url=x", headers={"Content-Type": None}).must_be(400)
+        assert answer.code == "invalid_json"
 
 
 def test_json_is_taken_with_a_charset_and_in_any_case(world):

@@ -135,13 +135,15 @@ bool request_read(struct request *request, struct arena *arena, char *const *var
 	return read_size(request, body_size, err);
 }
 
+/* Nothing else is served: a body of which nothing is said (RFC 9110 8.3) is read as JSON. */
 static bool is_json_type(const char *content_type)
 {
 	static const char wanted[] = "application/json";
 	const size_t length = sizeof(wanted) - 1;
 
-	return content_type != NULL && strncasecmp(content_type, wanted, length) == 0 &&
-	       strchr("; \t", content_type[length]) != NULL;
+	return content_type == NULL || *content_type == '\0' ||
+	       (strncasecmp(content_type, wanted, length) == 0 &&
+		strchr("; \t", content_type[length]) != NULL);
 }
 
 bool request_json(const struct request *request, bool is_empty_allowed, json_t **body,

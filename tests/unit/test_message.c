@@ -162,8 +162,9 @@ static bool read_body(const char *content_type, const char *body, bool is_empty_
 static void a_body_is_an_object_sent_as_json(void **state)
 {
 	static const char *const kinds[] = {"CONTENT_TYPE=application/json",
-					    "CONTENT_TYPE=Application/JSON; charset=utf-8"};
-	static const char *const others[] = {NULL, "CONTENT_TYPE=", "CONTENT_TYPE=text/json",
+					    "CONTENT_TYPE=Application/JSON; charset=utf-8",
+					    "CONTENT_TYPE=", NULL};
+	static const char *const others[] = {"CONTENT_TYPE=text/json", "CONTENT_TYPE=text/plain",
 					     "CONTENT_TYPE=application/jsonx"};
 	static const char *const bodies[] = {"[]", "1", "\"a\"", "null", " ", ""};
 	json_t *value;
