@@ -69,12 +69,12 @@ def nothing_is_stored(world):
 # Bodies: the table of all routes that take one
 
 def text(bytes_max, is_required=False):
-    wrong = [1, 1.5, True, ["x"], {"x": "y"}, "", "x" * (bytes_max + 1), "é" * (bytes_max // 2 + 1)]
+    wrong = [1, 1.5, True, ["x"], {"x": "y"}, "", "\0", "x\0y", "x" * (bytes_max + 1), "é" * (bytes_max // 2 + 1)]
     return wrong + ([None, ...] if is_required else [])
 
 
 FLAG = [0, 1, "true", "false", "yes", "", [], {}]
-OBJECT = [1, "x", "{}", True, [], [{}], {"k": "x" * 8192}, {"é" * 4096: 1}]
+OBJECT = [1, "x", "{}", True, [], [{}], {"k": "x" * 8192}, {"é" * 4096: 1}, {"k": "x\0y"}, {"k": [{"k": "\0"}]}]
 TIME = [1, True, [], "", "tomorrow", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01", "1767225600"]
 UNKNOWN = [1, None, "x"]
 
@@ -166,12 +166,12 @@ def test_a_wrong_zoom_setting_is_refused_by_its_name(field, settings, world):
         assert set(answer.fields) == {field}
 
 
-@pytest.mark.parametrize("url", ["no link", "https://example.com/j/1234567890", "https://zoom.us/j/12", "\0",
+@pytest.mark.parametrize("url", ["no link", "https://example.com/j/1234567890", "https://zoom.us/j/12",
                                  "https://meet.google.com/abc-defg-hij", "https://zoom.us.evil.example/j/1234567890"])
 def test_what_is_no_zoom_link_is_refused(url, world):
     for method, path in (("POST", BOTS), ("PATCH", world.path(BOTS + "/{bot}"))):
         answer = world.api.call(method, path, json={"meeting_url": url}).must_be(400)
-        assert answer.code == ("invalid_json" if url == "\0" else "invalid_meeting_url")
+        assert answer.code == "invalid_meeting_url"
 
 
 NOT_JSON = {
@@ -187,7 +187,7 @@ NOT_JSON = {
     "half a surrogate pair": b'{"name": "\\ud800"}', "an encoded surrogate": b'{"name": "\xed\xa0\x80"}',
     "half a character": b'{"name": "\xc3"}', "bad UTF-8 in a name": b'{"\xff": 1}',
     "a NUL byte": b'{"name": "x\0y"}', "nothing but NUL": b"\0\0\0\0", "NUL behind it": b'{"name": "x"}\0',
-    "an escaped NUL": b'{"name": "x\\u0000y"}', "an escaped NUL in a name": b'{"na\\u0000me": 1}',
+    "an escaped NUL in a name": b'{"na\\u0000me": 1}',
     "a control character": b'{"name": "x\ny"}', "a bad escape": b'{"name": "\\x41"}',
     "a name twice": b'{"name": "x", "name": "y"}', "a name twice further in": b'{"metadata": {"a": 1, "a": 1}}',
     "33 levels": b'{"a":' * 33 + b"1" + b"}" * 33, "half a MiB of levels": b"[" * (MIB // 2),

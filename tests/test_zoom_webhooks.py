@@ -429,6 +429,12 @@ def test_a_meeting_is_live_from_started_to_ended(host):
     assert host.meetings() == {meeting: False}
 
 
+def test_an_event_may_hold_a_nul_where_nothing_of_ours_is(host):
+    meeting = made_up_id()
+    host.sends("meeting.started", meeting, at=-20, topic="a\0b", settings={"x": ["\0"]})
+    assert host.meetings() == {meeting: True}
+
+
 def test_the_end_forgets_a_one_off_instant_meeting_and_no_other(host):
     instant, personal, recurring = made_up_id(), made_up_id(), made_up_id()
     for meeting, type in ((instant, 1), (personal, 4), (recurring, 8)):
@@ -778,6 +784,7 @@ def test_an_app_has_no_more_than_a_hundred_names_of_events(host):
     b'{"event": "user.updated", "payload": {"object": {"pmi": 123456789}}}',
     b'{"event": "app_deauthorized", "payload": {}}',
     b'{"event": "endpoint.url_validation", "payload": {}}',
+    b'{"event": "meeting.created", "payload": {"object": {"id": 123456789, "host_id": "a\\u0000"}}}',
     b'{"event": "x", "event": "x"}', b'{"event": "\xff"}', b'{"event": "a\\u0000b"}',
     b'{"event": "x", "payload": ' + b"[" * 100 + b"]" * 100 + b"}",
 ])

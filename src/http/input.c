@@ -135,6 +135,10 @@ const char *input_string(struct input *input, const char *name, enum input_need 
 		input_refuse(input, name, "must have at most %zu bytes", bytes_max);
 		return NULL;
 	}
+	if (json_holds_nul(value)) {
+		refuse(input, name, "must not contain \\u0000");
+		return NULL;
+	}
 	return arena_strdup(input->arena, json_string_value(value));
 }
 
@@ -189,6 +193,10 @@ json_t *input_object(struct input *input, const char *name, size_t bytes_max)
 	}
 	if (json_dumpb(value, NULL, 0, JSON_COMPACT) > bytes_max) {
 		input_refuse(input, name, "must have at most %zu bytes as JSON", bytes_max);
+		return NULL;
+	}
+	if (json_holds_nul(value)) {
+		refuse(input, name, "must not contain \\u0000");
 		return NULL;
 	}
 	return value;

@@ -42,7 +42,7 @@ bool json_read(const char *text, size_t size, json_t **value, struct error *err)
 	if (is_too_deep(text, size))
 		return error_set_code(err, ERROR_INVALID, "invalid_json",
 				      "the JSON is nested more than %d deep", JSON_DEPTH_MAX);
-	*value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
+	*value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
 	if (*value == NULL) {
 		drop_quotation(&reason);
 		return error_set_code(err, ERROR_INVALID, "invalid_json",
@@ -50,6 +50,29 @@ bool json_read(const char *text, size_t size, json_t **value, struct error *err)
 				      reason.column, reason.text);
 	}
 	return true;
+}
+
+const char *json_whole_string(const json_t *value)
+{
+	return json_is_string(value) && !json_holds_nul(value) ? json_string_value(value) : NULL;
+}
+
+/* As deep as json_read() lets it be. */
+bool json_holds_nul(const json_t *value)
+{
+	const char *name;
+	size_t i;
+	json_t *member;
+
+	if (json_is_string(value))
+		return strlen(json_string_value(value)) != json_string_length(value);
+	json_array_foreach (value, i, member)
+		if (json_holds_nul(member))
+			return true;
+	json_object_foreach ((json_t *)value, name, member)
+		if (json_holds_nul(member))
+			return true;
+	return false;
 }
 
 const char *json_text(struct arena *arena, const json_t *value)

@@ -13,9 +13,16 @@ enum { JSON_DEPTH_MAX = 32 };
 
 /*
  * Any JSON text, for the caller to decref. ERROR_INVALID with code invalid_json, saying where, for
- * anything but valid UTF-8, nested at most JSON_DEPTH_MAX deep, no key twice.
+ * anything but valid UTF-8, nested at most JSON_DEPTH_MAX deep, no key twice. A text in it may hold
+ * \u0000, behind which json_string_value() is not read any further: see json_whole_string().
  */
 bool json_read(const char *text, size_t size, json_t **value, struct error *err) MUST_CHECK;
+
+/* The text of a string; NULL where it is none, or holds a NUL, which no text of ours does. */
+const char *json_whole_string(const json_t *value);
+
+/* Whether a string in it, however deep, holds a NUL. */
+bool json_holds_nul(const json_t *value);
 
 /* Compact text in the arena. */
 const char *json_text(struct arena *arena, const json_t *value);

@@ -1,6 +1,7 @@
 #include "zoom/api.h"
 
 #include "base/encode.h"
+#include "http/json.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,16 +35,15 @@ static json_t *get_json(const struct zoom_endpoint *zoom, struct arena *arena,
 /* A copy in the arena; NULL where the member is missing, empty or no text. */
 static const char *text_of(struct arena *arena, const json_t *object, const char *name)
 {
-	const json_t *value = json_object_get(object, name);
+	const char *text = json_whole_string(json_object_get(object, name));
 
-	return json_string_length(value) == 0 ? NULL
-					      : arena_strdup(arena, json_string_value(value));
+	return text == NULL || *text == '\0' ? NULL : arena_strdup(arena, text);
 }
 
 /* Zoom's ids are numbers, and now and then strings of digits. 0 where it is neither. */
 static int64_t id_of(const json_t *value)
 {
-	const char *text = json_string_value(value);
+	const char *text = json_whole_string(value);
 	size_t length;
 
 	if (json_is_integer(value))

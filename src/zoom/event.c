@@ -1,5 +1,7 @@
 #include "zoom/event.h"
 
+#include "http/json.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -86,7 +88,7 @@ static bool read_text(const json_t *object, const char *path, const char **text,
 		return wrong(err, path, "is not a string");
 	if (json_string_length(value) > TEXT_BYTES_MAX)
 		return wrong(err, path, "is too long");
-	if (strlen(json_string_value(value)) != json_string_length(value))
+	if (json_holds_nul(value))
 		return wrong(err, path, "holds a NUL");
 	*text = json_string_value(value);
 	return true;
@@ -127,9 +129,8 @@ static bool read_number(const json_t *object, const char *path, int64_t max, int
 		return true;
 	if (json_is_integer(value))
 		*number = json_integer_value(value);
-	else if (!json_is_string(value) ||
-		 strlen(json_string_value(value)) != json_string_length(value) ||
-		 !digits_to_number(json_string_value(value), number))
+	else if (json_whole_string(value) == NULL ||
+		 !digits_to_number(json_whole_string(value), number))
 		return wrong(err, path, "is not a whole number");
 	if (*number < 0 || *number > max)
 		return wrong(err, path, "is out of range");

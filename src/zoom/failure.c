@@ -193,7 +193,7 @@ static void read_failure(struct arena *arena, const struct http_answer *answer, 
 json_t *zoom_answer_read(struct arena *arena, const struct http_answer *answer, bool is_oauth,
 			 instant now, struct zoom_failure *failure)
 {
-	json_t *body = json_loadb(answer->body, answer->body_size, 0, NULL);
+	json_t *body = json_loadb(answer->body, answer->body_size, JSON_ALLOW_NUL, NULL);
 
 	if (answer->status >= 200 && answer->status <= 299 && json_is_object(body))
 		return body;

@@ -1,6 +1,7 @@
 #include "zoom/oauth.h"
 
 #include "base/encode.h"
+#include "http/json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static json_t *post_form(const struct zoom_endpoint *zoom, struct arena *arena, 
 
 static bool is_token(const json_t *value)
 {
-	const char *text = json_string_value(value);
+	const char *text = json_whole_string(value);
 
 	if (text == NULL || *text == '\0')
 		return false;
@@ -87,7 +88,7 @@ static bool read_tokens(struct arena *arena, const json_t *body, struct zoom_tok
 {
 	const json_t *access_token = json_object_get(body, "access_token");
 	const json_t *refresh_token = json_object_get(body, "refresh_token");
-	const char *scope = json_string_value(json_object_get(body, "scope"));
+	const char *scope = json_whole_string(json_object_get(body, "scope"));
 
 	if (!is_token(access_token))
 		return zoom_refuse_answer(arena, "access_token", failure);

@@ -117,10 +117,15 @@ static void what_is_required_is_named_where_it_is_missing_or_null(void **state)
 static void a_string_is_a_string_of_the_right_length(void **state)
 {
 	static const char *const wrong[][2] = {
-		{"1", "must be a string"},          {"true", "must be a string"},
-		{"[]", "must be a string"},         {"{}", "must be a string"},
-		{"\"\"", "must not be empty"},      {"\"abc\"", "at most 2 bytes"},
+		{"1", "must be a string"},
+		{"true", "must be a string"},
+		{"[]", "must be a string"},
+		{"{}", "must be a string"},
+		{"\"\"", "must not be empty"},
+		{"\"abc\"", "at most 2 bytes"},
 		{"\"\u00e9e\"", "at most 2 bytes"},
+		{"\"\\u0000\"", "must not contain \\u0000"},
+		{"\"a\\u0000\"", "must not contain \\u0000"},
 	};
 
 	(void)state;
@@ -218,6 +223,20 @@ static void an_object_is_measured_as_it_is_written_compactly(void **state)
 	input = read_json("{\"a\": [1]}");
 	assert_null(input_object(&input, "a", 6));
 	expect_refused(&input, "a", "must be a JSON object");
+}
+
+static void an_object_holds_no_nul_however_deep(void **state)
+{
+	static const char *const wrong[] = {"{\"b\": \"\\u0000\"}",
+					    "{\"b\": [1, {\"c\": \"d\\u0000\"}]}"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		struct input input = read_field("a", wrong[i]);
+
+		assert_null(input_object(&input, "a", 99));
+		expect_refused(&input, "a", "must not contain \\u0000");
+	}
 }
 
 static void a_wrong_choice_is_told_the_right_ones(void **state)
@@ -323,6 +342,7 @@ int main(void)
 		cmocka_unit_test(a_query_holds_no_other_flags_and_numbers),
 		cmocka_unit_test(a_number_is_good_to_its_very_limits),
 		cmocka_unit_test(an_object_is_measured_as_it_is_written_compactly),
+		cmocka_unit_test(an_object_holds_no_nul_however_deep),
 		cmocka_unit_test(a_wrong_choice_is_told_the_right_ones),
 		cmocka_unit_test(a_wrong_time_is_shown_a_right_one),
 		cmocka_unit_test(what_nobody_asked_for_is_refused),

@@ -50,7 +50,7 @@ static void json_is_one_value_of_valid_utf8(void **state)
 		"[1,]",
 		"nul",
 		"{'a': 1}",
-		"{\"a\": \"\\u0000\"}",
+		"{\"\\u0000\": \"a\"}",
 		"\"\\ud800\"",
 		"\"\xed\xa0\x80\"",
 		"\"\xc0\xaf\"",
@@ -66,6 +66,17 @@ static void json_is_one_value_of_valid_utf8(void **state)
 		expect_no_json(wrong[i], strlen(wrong[i]), "not valid JSON");
 	expect_no_json("{\"a\": \"b\0c\"}", 12, "not valid JSON");
 	expect_no_json("{}\0", 3, "not valid JSON");
+}
+
+static void a_text_may_hold_an_escaped_nul(void **state)
+{
+	static const char text[] = "{\"a\": \"b\\u0000c\"}";
+	json_t *value;
+
+	(void)state;
+	assert_true(read_json(text, strlen(text), &value));
+	assert_int_equal(json_string_length(json_object_get(value, "a")), 3);
+	json_decref(value);
 }
 
 static void json_is_at_most_32_levels_deep(void **state)
@@ -116,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_is_one_value_of_valid_utf8),
+		cmocka_unit_test(a_text_may_hold_an_escaped_nul),
 		cmocka_unit_test(json_is_at_most_32_levels_deep),
 		cmocka_unit_test(a_name_that_stands_twice_is_named_and_nothing_else_is_quoted),
 		cmocka_unit_test(text_is_compact_and_any_value_has_one),

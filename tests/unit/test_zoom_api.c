@@ -133,6 +133,27 @@ static void a_user_needs_only_its_id(void **state)
 	close_fixture(&fixture);
 }
 
+static void a_nul_spoils_the_member_that_holds_it_and_no_other(void **state)
+{
+	const struct peer_answer answers[] = {
+		{.body = "{\"id\":\"u1\",\"account_id\":\"acc\",\"email\":\"j\\u0000@x.example\","
+			 "\"pmi\":\"5551234567\\u0000\",\"display_name\":\"\\u0000\"}"},
+		{.body = "{\"id\":\"u1\\u0000\"}"},
+	};
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, answers, 2);
+	assert_true(get_user(&fixture));
+	assert_string_equal(fixture.user.id, "u1");
+	assert_string_equal(fixture.user.account_id, "acc");
+	assert_null(fixture.user.email);
+	assert_int_equal(fixture.user.pmi, 0);
+	assert_false(get_user(&fixture));
+	assert_lacks(&fixture, "the answer lacks id");
+	close_fixture(&fixture);
+}
+
 static void an_expired_access_token_is_told(void **state)
 {
 	const struct peer_answer answers[] = {{
@@ -401,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_user_is_read_whole),
 		cmocka_unit_test(a_user_needs_only_its_id),
+		cmocka_unit_test(a_nul_spoils_the_member_that_holds_it_and_no_other),
 		cmocka_unit_test(an_expired_access_token_is_told),
 		cmocka_unit_test(meetings_come_page_by_page),
 		cmocka_unit_test(a_page_holds_no_more_than_it_can),

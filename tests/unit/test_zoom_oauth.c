@@ -170,6 +170,7 @@ static void an_answer_without_usable_tokens_is_no_success(void **state)
 		"{\"access_token\":\"\",\"refresh_token\":\"r1\"}",
 		"{\"access_token\":7,\"refresh_token\":\"r1\"}",
 		"{\"access_token\":\"a\\r\\nb\",\"refresh_token\":\"r1\"}",
+		"{\"access_token\":\"a1\\u0000\",\"refresh_token\":\"r1\"}",
 		"{\"access_token\":\"a b\",\"refresh_token\":\"r1\"}",
 		"{\"access_token\":\"a1\",\"refresh_token\":\"\"}",
 		"{\"access_token\":\"a1\",\"refresh_token\":{}}",
