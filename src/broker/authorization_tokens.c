@@ -14,7 +14,7 @@ static bool store_tokens_once(struct broker *broker, struct authorization *row, 
 	const struct seal_place access = authorization_access_token_place(row, project_id);
 	const struct seal_place refresh = authorization_refresh_token_place(row, project_id);
 
-	if (!transaction_begin(&transaction, broker->db, err))
+	if (!transaction_begin_first(&transaction, broker->db, err))
 		return false;
 	row->access_token =
 		keyring_seal(broker->keyring, broker->arena, &access, tokens->access_token);

@@ -127,7 +127,7 @@ static bool store_answer_once(const struct refresh *refresh, const struct zoom_t
 	const int64_t id = refresh->connection->id;
 	struct sealed_tokens sealed;
 
-	if (!transaction_begin(&transaction, broker->db, refresh->err))
+	if (!transaction_begin_first(&transaction, broker->db, refresh->err))
 		return false;
 	sealed = refresh_seal(broker, refresh->connection, tokens, issued_at);
 	if (!credentials_store_refreshed(broker->db, id, refresh->generation, &sealed,

@@ -18,8 +18,10 @@ enum {
 };
 
 struct db_gate {
-	pthread_mutex_t writer;
-	pthread_mutex_t lock;       /* over what follows */
+	pthread_mutex_t lock; /* over what follows */
+	bool is_held;         /* by a writer */
+	int first_count; /* of those who wait and go first; while there is one, no other enters */
+	pthread_cond_t first_may_enter, others_may_enter;
 	struct db_connection *idle; /* the one that was used last is on top */
 	int used_count;
 	pthread_cond_t one_is_free;
@@ -30,10 +32,11 @@ struct db_gate *db_gate_open(void)
 	struct db_gate *gate = db_allocate(sizeof(*gate));
 	pthread_condattr_t attributes;
 
-	pthread_mutex_init(&gate->writer, NULL);
 	pthread_mutex_init(&gate->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&gate->first_may_enter, &attributes);
+	pthread_cond_init(&gate->others_may_enter, &attributes);
 	pthread_cond_init(&gate->one_is_free, &attributes);
 	pthread_condattr_destroy(&attributes);
 	return gate;
@@ -50,8 +53,9 @@ void db_gate_close(struct db_gate **gate)
 		db_connection_close(idle);
 	}
 	pthread_cond_destroy(&(*gate)->one_is_free);
+	pthread_cond_destroy(&(*gate)->others_may_enter);
+	pthread_cond_destroy(&(*gate)->first_may_enter);
 	pthread_mutex_destroy(&(*gate)->lock);
-	pthread_mutex_destroy(&(*gate)->writer);
 	free(*gate);
 	*gate = NULL;
 }
@@ -61,16 +65,44 @@ static struct timespec instant_of(int64_t monotonic_ms)
 	return (struct timespec){monotonic_ms / 1000, monotonic_ms % 1000 * 1000000};
 }
 
-bool db_gate_enter(struct db_gate *gate, int64_t deadline_ms)
+static bool may_enter(const struct db_gate *gate, bool goes_first)
 {
-	const struct timespec until = instant_of(deadline_ms);
+	return !gate->is_held && (goes_first || gate->first_count == 0);
+}
 
-	return pthread_mutex_clocklock(&gate->writer, CLOCK_MONOTONIC, &until) == 0;
+static void wake_next(struct db_gate *gate)
+{
+	pthread_cond_signal(gate->first_count > 0 ? &gate->first_may_enter
+						  : &gate->others_may_enter);
+}
+
+bool db_gate_enter(struct db_gate *gate, bool goes_first, int64_t deadline_ms)
+{
+	pthread_cond_t *turn = goes_first ? &gate->first_may_enter : &gate->others_may_enter;
+	const struct timespec until = instant_of(deadline_ms);
+	int result = 0;
+	bool entered;
+
+	pthread_mutex_lock(&gate->lock);
+	gate->first_count += goes_first;
+	while (!may_enter(gate, goes_first) && result == 0)
+		result = pthread_cond_timedwait(turn, &gate->lock, &until);
+	gate->first_count -= goes_first;
+	entered = may_enter(gate, goes_first);
+	if (entered)
+		gate->is_held = true;
+	else if (!gate->is_held)
+		wake_next(gate);
+	pthread_mutex_unlock(&gate->lock);
+	return entered;
 }
 
 void db_gate_leave(struct db_gate *gate)
 {
-	pthread_mutex_unlock(&gate->writer);
+	pthread_mutex_lock(&gate->lock);
+	gate->is_held = false;
+	wake_next(gate);
+	pthread_mutex_unlock(&gate->lock);
 }
 
 static void wait_for_connection(struct db_gate *gate)

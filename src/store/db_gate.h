@@ -1,6 +1,6 @@
 /*
  * The gate belongs to the process and lets its threads write one after the other, since SQLite has one
- * writer and waiting in line is cheaper than colliding. It also keeps the connections of those that
+ * writer and waiting in line is cheaper than colliding; who goes first passes the line. It also keeps the connections of those that
  * rest, so that a process has as many as work at the same time rather than one for each thread.
  */
 #ifndef STORE_DB_GATE_H
@@ -18,7 +18,7 @@ struct db_gate *db_gate_open(void);
 void db_gate_close(struct db_gate **gate);
 
 /* What follows is for the store's own files. False where the deadline of the monotonic clock passed. */
-bool db_gate_enter(struct db_gate *gate, int64_t deadline_ms) MUST_CHECK;
+bool db_gate_enter(struct db_gate *gate, bool goes_first, int64_t deadline_ms) MUST_CHECK;
 void db_gate_leave(struct db_gate *gate);
 
 /* An idle one of that file, or NULL: open one. Either way it counts as used. */

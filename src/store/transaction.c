@@ -7,11 +7,17 @@
 
 #include <assert.h>
 
-static bool enter_gate(struct db *db, int64_t deadline_ms, struct error *err)
+enum {
+	/* Between looks whether another process is done. SQLite's own pauses grow to 100 ms. */
+	LOOK_AGAIN_MS = 5,
+	FIRST_LOOKS_AGAIN_MS = 1,
+};
+
+static bool enter_gate(struct db *db, bool goes_first, int64_t deadline_ms, struct error *err)
 {
 	/* Reads go on while the writers stand in line. */
 	db_rest(db);
-	if (!db_gate_enter(db->gate, deadline_ms))
+	if (!db_gate_enter(db->gate, goes_first, deadline_ms))
 		return error_set(err, ERROR_BUSY,
 				 "the database is held by another writer; try again in a moment");
 	db->holds_gate = true;
@@ -31,13 +37,42 @@ static const char begin_read_sql[] = "BEGIN";
 static const char commit_sql[] = "COMMIT";
 static const char rollback_sql[] = "ROLLBACK";
 
-/* Called when a connection may not have been opened for it, which its next statement tells. */
-static void set_busy_timeout(struct db *db, int timeout_ms)
+static bool run(struct db *db, const char *sql, struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
+
+	return statement_done(statement, err);
+}
+
+/* How another process's writer is waited for. */
+struct turn {
+	int64_t deadline_ms;
+	int look_again_ms;
+};
+
+static int wait_for_turn(void *argument, int count)
+{
+	const struct turn *turn = argument;
+
+	(void)count;
+	if (clock_monotonic_ms() >= turn->deadline_ms)
+		return 0;
+	clock_pause_ms(turn->look_again_ms);
+	return 1;
+}
+
+/* Where no connection could be opened for it, its statement tells. */
+static bool begin_write(struct db *db, struct turn *turn, struct error *err)
 {
 	sqlite3 *handle = db_connection_of(db)->handle;
+	bool began;
 
 	if (handle != NULL)
-		sqlite3_busy_timeout(handle, timeout_ms);
+		sqlite3_busy_handler(handle, wait_for_turn, turn);
+	began = run(db, begin_write_sql, err);
+	if (handle != NULL)
+		sqlite3_busy_timeout(handle, DB_BUSY_TIMEOUT_MS);
+	return began;
 }
 
 static bool is_in_transaction(const struct db *db)
@@ -47,30 +82,31 @@ static bool is_in_transaction(const struct db *db)
 	return handle != NULL && !sqlite3_get_autocommit(handle);
 }
 
-static bool run(struct db *db, const char *sql, struct error *err)
+static bool begin(struct transaction *transaction, struct db *db, bool goes_first,
+		  struct error *err)
 {
-	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
-
-	return statement_done(statement, err);
-}
-
-bool transaction_begin(struct transaction *transaction, struct db *db, struct error *err)
-{
-	const int64_t deadline_ms = clock_monotonic_ms() + DB_BUSY_TIMEOUT_MS;
-	bool began;
-
-	if (!enter_gate(db, deadline_ms, err))
-		return false;
 	/* Other processes are waited for with the time that this one's threads left. */
-	set_busy_timeout(db, (int)(deadline_ms - clock_monotonic_ms()));
-	began = run(db, begin_write_sql, err);
-	set_busy_timeout(db, DB_BUSY_TIMEOUT_MS);
-	if (!began) {
+	struct turn turn = {clock_monotonic_ms() + DB_BUSY_TIMEOUT_MS,
+			    goes_first ? FIRST_LOOKS_AGAIN_MS : LOOK_AGAIN_MS};
+
+	if (!enter_gate(db, goes_first, turn.deadline_ms, err))
+		return false;
+	if (!begin_write(db, &turn, err)) {
 		leave_gate(db);
 		return false;
 	}
 	transaction->db = db;
 	return true;
+}
+
+bool transaction_begin(struct transaction *transaction, struct db *db, struct error *err)
+{
+	return begin(transaction, db, false, err);
+}
+
+bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
+{
+	return begin(transaction, db, true, err);
 }
 
 bool transaction_begin_read(struct transaction *transaction, struct db *db, struct error *err)

@@ -21,6 +21,13 @@ struct transaction {
 bool transaction_begin(struct transaction *transaction, struct db *db, struct error *err)
 	MUST_CHECK;
 
+/*
+ * The same, past the line of this process's writers, and it looks more often whether those of others
+ * are done: for what is lost for good if this process dies before it is on the disk.
+ */
+bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
+	MUST_CHECK;
+
 /* After success it is on the disk, whatever fails next. */
 bool transaction_commit(struct transaction *transaction, struct error *err) MUST_CHECK;
 

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,6 +220,105 @@ static void the_gate_lets_many_threads_write_one_after_the_other(void **state)
 	assert_int_equal(test_notes_count(database.db), WRITERS * NOTES_EACH);
 }
 
+struct line {
+	const struct test_database *database;
+	atomic_int next_place;
+};
+
+struct place {
+	struct line *line;
+	bool goes_first;
+	int number; /* in which they wrote */
+};
+
+static void *stand_in_line(void *argument)
+{
+	struct place *place = argument;
+	const struct test_database *database = place->line->database;
+	SCOPED(db_close) struct db *db = test_database_connect(database, database->gate);
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct error err = {0};
+
+	if (place->goes_first ? transaction_begin_first(&transaction, db, &err)
+			      : transaction_begin(&transaction, db, &err))
+		place->number = ++place->line->next_place;
+	return NULL;
+}
+
+static void who_goes_first_passes_the_line_at_the_gate(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct line line = {.database = &database};
+	struct place places[4] = {{&line, false, 0},
+				  {&line, false, 0},
+				  {&line, false, 0},
+				  {&line, true, 0}};
+	struct transaction transaction = {0};
+	pthread_t threads[COUNT_OF(places)];
+	struct error err = {0};
+
+	(void)state;
+	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	for (size_t i = 0; i < COUNT_OF(places); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, stand_in_line, &places[i]), 0);
+	usleep(300 * 1000);
+	transaction_end(&transaction);
+	for (size_t i = 0; i < COUNT_OF(places); i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(places[3].number, 1);
+	assert_int_equal(line.next_place, COUNT_OF(places));
+}
+
+enum { HELD_MS = 235 }; /* SQLite's own looks would come 228 ms and 328 ms after the first */
+
+struct writing_process {
+	struct transaction transaction;
+	int64_t ended_ms;
+};
+
+static void *end_after_a_while(void *argument)
+{
+	struct writing_process *process = argument;
+
+	clock_pause_ms(HELD_MS);
+	process->ended_ms = clock_monotonic_ms();
+	transaction_end(&process->transaction);
+	return NULL;
+}
+
+static int64_t waited_beyond_the_end_ms(struct db *db, struct db *other)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct writing_process process = {0};
+	struct error err = {0};
+	int64_t began_ms;
+	pthread_t thread;
+
+	test_notes_must(transaction_begin(&process.transaction, other, &err), &err);
+	assert_int_equal(pthread_create(&thread, NULL, end_after_a_while, &process), 0);
+	test_notes_must(transaction_begin_first(&transaction, db, &err), &err);
+	began_ms = clock_monotonic_ms();
+	pthread_join(thread, NULL);
+	return began_ms - process.ended_ms;
+}
+
+/* The best of a few, for the machine may be busy. */
+static void a_writer_begins_soon_after_another_process_is_done(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *other = test_database_connect(&database, gate);
+	int64_t best_ms = INT64_MAX;
+
+	(void)state;
+	for (int tries = 0; tries < 4; tries++) {
+		const int64_t waited_ms = waited_beyond_the_end_ms(database.db, other);
+
+		best_ms = waited_ms < best_ms ? waited_ms : best_ms;
+	}
+	assert_in_range(best_ms, 0, 30);
+}
+
 /* In a process of its own, which is killed between the write and its commit, or after it. */
 static void write_and_be_killed(const struct test_database *database, bool commits)
 {
@@ -264,6 +364,8 @@ int main(void)
 		cmocka_unit_test(waiting_for_threads_and_for_processes_together_takes_no_longer),
 		cmocka_unit_test(the_gate_is_held_by_one_writer_of_the_process_at_a_time),
 		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
+		cmocka_unit_test(who_goes_first_passes_the_line_at_the_gate),
+		cmocka_unit_test(a_writer_begins_soon_after_another_process_is_done),
 		cmocka_unit_test(a_killed_process_loses_what_it_had_not_committed_and_nothing_else),
 	};
 
