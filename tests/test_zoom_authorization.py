@@ -242,6 +242,37 @@ def test_too_few_scopes_of_a_known_user_still_leave_the_new_credentials(new_user
     assert (now["metadata"], now["scopes"]) == ({"a": 1}, ["user:read:user"])
 
 
+def test_scopes_that_zoom_does_not_name_are_no_missing_scopes(new_user, zoom):
+    user = new_user()
+    zoom.change_app(user.client_id, names_scopes=False)
+    made = user.authorize().must_be(201).json
+    assert made["scopes"] == []
+    must_have_working_credentials(user, made["id"])
+
+
+def test_scopes_that_zoom_does_not_name_again_are_taken_to_be_as_they_were(new_user, zoom):
+    user = new_user()
+    named = user.authorize().must_be(201).json["scopes"]
+    zoom.change_app(user.client_id, names_scopes=False)
+    assert named and user.authorize().must_be(201).json["scopes"] == named
+
+
+def test_a_scope_of_nothing_is_missing_scopes(new_user):
+    assert new_user().authorize(scopes=[]).must_be(400).code == "missing_scopes"
+
+
+def test_scopes_that_zoom_named_at_the_exchange_stay_known_where_the_tokens_are_renewed(new_user, zoom):
+    """An access token that Zoom does not take is renewed before anything is settled."""
+    user = new_user()
+    with zoom.fault(client_id=user.client_id, path="/v2/users/me", status=401, delay_ms=100,
+                    body={"code": 124, "message": "Invalid access token."}), ThreadPoolExecutor(1) as pool:
+        posted = pool.submit(user.authorize)
+        zoom.wait_for_requests(1, client_id=user.client_id, path="/v2/users/me")
+        zoom.change_app(user.client_id, names_scopes=False)
+        made = posted.result().must_be(201).json
+    assert sorted(made["scopes"]) == sorted(user.app["scopes"])
+
+
 @pytest.mark.parametrize("status", ["pending", "inactive"])
 def test_a_user_who_is_not_active_is_refused(status, new_user, project):
     answer = new_user(status=status).authorize().must_be(400)

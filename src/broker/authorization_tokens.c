@@ -104,5 +104,7 @@ bool authorization_tokens_renew(struct broker *broker, const struct app *app,
 	failpoint("authorization.renewed");
 	if (renewed.refresh_token == NULL)
 		renewed.refresh_token = held.refresh_token;
+	if (renewed.scope == NULL)
+		renewed.scope = held.scope;
 	return authorization_tokens_store(broker, row, app->project_id, &renewed, asked_at, err);
 }

@@ -97,7 +97,7 @@ static bool read_tokens(struct arena *arena, const json_t *body, struct zoom_tok
 	*tokens = (struct zoom_token_set){
 		.access_token = arena_strdup(arena, json_string_value(access_token)),
 		.refresh_token = arena_strdup(arena, json_string_value(refresh_token)),
-		.scope = scope == NULL ? "" : arena_strdup(arena, scope),
+		.scope = arena_strdup(arena, scope),
 		.expires_in_s = expires_in_of(body),
 	};
 	return true;

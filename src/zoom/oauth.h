@@ -18,7 +18,7 @@ struct zoom_client_credentials {
 struct zoom_token_set {
 	const char *access_token;
 	const char *refresh_token; /* NULL where a refresh brought none: then the old one goes on */
-	const char *scope;         /* space separated; "" where Zoom sent none */
+	const char *scope;         /* space separated; NULL where Zoom does not say */
 	long expires_in_s;         /* 1 … 86400; 3600 where Zoom sent nothing readable */
 };
 

@@ -156,9 +156,21 @@ static void a_refresh_without_rotation_keeps_the_old_token(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_true(refresh(&fixture));
 		assert_null(fixture.tokens.refresh_token);
-		assert_string_equal(fixture.tokens.scope, "");
+		assert_null(fixture.tokens.scope);
 		assert_int_equal(fixture.tokens.expires_in_s, 3600);
 	}
+	close_fixture(&fixture);
+}
+
+static void no_scope_is_told_from_scopes_that_are_not_named(void **state)
+{
+	const struct peer_answer answer = {.body = "{\"access_token\":\"a1\",\"scope\":\"\"}"};
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, &answer, 1);
+	assert_true(refresh(&fixture));
+	assert_string_equal(fixture.tokens.scope, "");
 	close_fixture(&fixture);
 }
 
@@ -217,7 +229,7 @@ static void a_strange_lifetime_costs_no_tokens(void **state)
 		open_fixture(&fixture, &answer, 1);
 		assert_true(refresh(&fixture));
 		assert_int_equal(fixture.tokens.expires_in_s, cases[i].expires_in_s);
-		assert_string_equal(fixture.tokens.scope, "");
+		assert_null(fixture.tokens.scope);
 		close_fixture(&fixture);
 	}
 }
@@ -318,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_refused_code_comes_with_zooms_reason),
 		cmocka_unit_test(a_refresh_brings_the_next_tokens),
 		cmocka_unit_test(a_refresh_without_rotation_keeps_the_old_token),
+		cmocka_unit_test(no_scope_is_told_from_scopes_that_are_not_named),
 		cmocka_unit_test(an_answer_without_usable_tokens_is_no_success),
 		cmocka_unit_test(a_strange_lifetime_costs_no_tokens),
 		cmocka_unit_test(a_dead_grant_is_told_from_a_bad_moment),

@@ -196,8 +196,10 @@ def token_response(request, app, access, scopes, refresh_token=None):
     body = {"access_token": access.token, "token_type": "bearer"}
     if refresh_token:
         body["refresh_token"] = refresh_token
-    body |= {"expires_in": app.expires_in, "scope": " ".join(scopes),
-             "api_url": app.api_url or f"http://{request.headers.get('host', '')}"}
+    body["expires_in"] = app.expires_in
+    if app.names_scopes:
+        body["scope"] = " ".join(scopes)
+    body["api_url"] = app.api_url or f"http://{request.headers.get('host', '')}"
     return Response.of_json(200, body)
 
 

@@ -48,6 +48,7 @@ class App:
     expires_in: int = 3599
     api_url: str = None  # in token answers; None: this simulator, so that nobody strays to Zoom
     voids_older_grants: bool = True  # a new authorization of a user does, as at Zoom
+    names_scopes: bool = True  # in token answers
     rate_limit_qps: int = None  # None: the headers are sent, nothing is refused
     # None in the next two: the simulator's setting of the same name holds.
     refresh_kills_access_token: bool = None

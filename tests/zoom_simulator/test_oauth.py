@@ -177,6 +177,14 @@ def test_a_new_authorization_ends_the_older_grant(tenant):
     assert tenant.zoom.grant(tenant.client_id, tenant.user_id)["generation"] == 2
 
 
+def test_scopes_can_be_left_out_of_token_answers_and_hold_all_the_same(zoom):
+    tenant = Tenant(zoom, names_scopes=False, scopes=["user:read:user"])
+    made = tenant.connect()
+    assert "scope" not in made and "scope" not in tenant.refresh(made["refresh_token"]).json
+    assert tenant.get("/users/me", made["access_token"]).status == 200
+    assert tenant.get("/users/me/meetings", made["access_token"]).status == 400
+
+
 def test_an_app_may_keep_older_grants(zoom):
     tenant = Tenant(zoom, voids_older_grants=False)
     older, newer = tenant.connect(), tenant.connect()
