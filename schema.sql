@@ -144,6 +144,10 @@ CREATE TABLE zoom_authorizations (
 	answer_status INTEGER,                      -- HTTP status of the answer; NULL: not answered yet
 	answer_body TEXT,                           -- JSON, without secrets
 	created_at INTEGER NOT NULL,
+	holder_process INTEGER,                     -- number of the holder's process (src/base/holder.h), so that
+	                                            -- a dead one is replaced at once; NULL: nobody
+	exchange_began_at INTEGER,                  -- Zoom was sent the code then, and its answer is not here: it
+	                                            -- may have voided the user's older grant; NULL: no doubt
 	PRIMARY KEY (app_id, code_sha256)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX zoom_authorizations_to_finish ON zoom_authorizations (next_attempt_at)
@@ -151,6 +155,8 @@ CREATE INDEX zoom_authorizations_to_finish ON zoom_authorizations (next_attempt_
 CREATE INDEX zoom_authorizations_of_connection ON zoom_authorizations (connection_id)
 	WHERE connection_id IS NOT NULL;
 CREATE INDEX zoom_authorizations_by_age ON zoom_authorizations (created_at);
+CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchange_began_at)
+	WHERE exchange_began_at IS NOT NULL;
 
 -- Which connection hosts a meeting, from events and syncs.
 CREATE TABLE zoom_meetings (

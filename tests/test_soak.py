@@ -12,6 +12,7 @@ sys.path.append(str(pathlib.Path(__file__).parent / "soak"))
 from losses import DROPPED, Attempt, Kill, Rotation, explain, holder_of, kill
 from support.joiner import make_joiner
 from support.processes import pids_of
+from support.zoom_user import ConnectedUser, register_app
 
 ROTATED = Rotation(at=10.0, ended_at=10.1, is_answer_lost=False)
 BEGAN = 9_900_000  # of the attempt that rotated
@@ -49,18 +50,37 @@ def test_an_answer_that_was_dropped_explains_the_attempt_whose_process_knows_of_
     assert explain(dropped, [], [])[0] is None
 
 
-def test_what_a_killed_process_had_under_way_is_told_by_the_database(private_stack, zoom):
+def kill_while_zoom_holds_a_refresh(stack, zoom, user, call):
+    (pid,) = pids_of(stack, "zoom_oauth_connections")
+    about = {"client_id": user.client_id, "grant_type": "refresh_token"}
+    with zoom.fault(hold="after", **about):
+        asked = threading.Thread(target=call)
+        asked.start()
+        zoom.wait_for_requests(1, state="in_flight", **about)
+        killed = kill(pid, "zoom_oauth_connections", stack.database)
+        asked.join()
+    assert killed.program == "zoom_oauth_connections"
+    return killed
+
+
+def test_the_refresh_that_a_killed_process_had_under_way_is_told_by_the_database(private_stack, zoom):
     stack = private_stack()
     joiner = make_joiner(stack, zoom, stack.create_project().api)
     (pid,) = pids_of(stack, "zoom_oauth_connections")
-    with joiner.spoil_refresh(hold="after"):
-        asked = threading.Thread(target=joiner.refresh)
-        asked.start()
-        joiner.wait_for_refresh_under_way()
-        holder = holder_of(pid)
-        killed = kill(pid, "zoom_oauth_connections", stack.database)
-        asked.join()
+    joiner.refresh().must_be(200)
+    holder = holder_of(pid)
+    killed = kill_while_zoom_holds_a_refresh(stack, zoom, joiner.connected, joiner.refresh)
     attempt = stack.database.row("SELECT holder, started_at FROM zoom_oauth_refresh_attempts")
     assert (attempt["holder"], {attempt["started_at"]}) == (holder, killed.open)
-    assert killed.program == "zoom_oauth_connections"
     assert holder_of(os.getpid()) is None
+
+
+def test_the_renewal_of_what_a_code_brought_is_told_by_the_database_too(private_stack, zoom):
+    stack = private_stack()
+    api = stack.create_project().api
+    user = ConnectedUser(api, zoom, *register_app(api, zoom), zoom.create_user())
+    with zoom.fault(client_id=user.client_id, path="/v2/users/me", status=401,
+                    body={"code": 124, "message": "Invalid access token."}):
+        killed = kill_while_zoom_holds_a_refresh(stack, zoom, user, user.authorize)
+    began = stack.database.value("SELECT renewal_began_at FROM zoom_authorizations")
+    assert killed.open == {began}

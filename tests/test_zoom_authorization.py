@@ -4,12 +4,13 @@ import base64
 import hashlib
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.processes import kill
-from support.time_travel import pieces, write
+from support.time_travel import now, pieces, write
 from support.waiting import wait_until
 from support.zoom_user import REDIRECT_URI, ConnectedUser, register_app as register_app_of
 
@@ -491,9 +492,9 @@ def interrupted(private_stack, zoom):
 
 
 def test_a_code_posted_again_after_a_crash_needs_no_second_exchange(interrupted, zoom):
+    """… and need not wait until the lease of the dead runs out, which here is 25 s."""
     user = interrupted()
-    # The dead one's lease, which would run out by itself.
-    assert write(user.stack, "UPDATE zoom_authorizations SET lease_until = 0 WHERE holder IS NOT NULL") == 1
+    assert user.stack.database.value("SELECT count(*) FROM zoom_authorizations WHERE lease_until > ?", now()) == 1
     made = post_code(user.api, user, user.code).must_be(201).json
     assert made["user_id"] == user.user_id
     assert exchanges(zoom, user) == 1
@@ -523,6 +524,110 @@ def test_the_worker_finishes_it_even_after_the_access_token_has_expired(interrup
     wait_until(lambda: connections_of(user.project))
     assert post_code(user.api, user, user.code).must_be(201).json["user_id"] == user.user_id
     assert (exchanges(zoom, user), user.grant()["refreshes"]) == (1, 1)
+
+
+# A known user's exchange is cut off: Zoom has voided the older grant, and nobody has the newer
+
+@pytest.fixture
+def cut_off(api, zoom):
+    """Lets Zoom take a code whose answer does not come; what Zoom refuses next, and when that exchange was."""
+    def cut(user, **fields):
+        user.code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+        began = before_now()
+        with zoom.fault(client_id=user.client_id, grant_type="authorization_code", drop="after"):
+            post_code(api, user, user.code, **fields).must_be(503)
+        return began
+    return cut
+
+
+def before_now():
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+
+
+def failure_of(user):
+    answer = user.api.post(f"{CONNECTIONS}/{user.id}/refresh").must_be(200).json
+    assert answer["state"] == "disconnected"
+    return answer["connection_failure_data"]
+
+
+def must_name_the_time(failure, began):
+    told = failure["error"].partition("began at ")[2].partition(" ")[0]
+    assert TIME.fullmatch(told) and began <= told <= failure["timestamp"], failure
+
+
+def test_a_user_whose_newer_authorization_was_cut_off_is_told_so_where_the_key_says_whose_it_was(new_user, cut_off):
+    user = new_user()
+    user.authorize(deduplication_key="customer-1").must_be(201)
+    began = cut_off(user, deduplication_key="customer-1")
+    failure = failure_of(user)
+    assert failure["code"] == "authorization_interrupted"
+    must_name_the_time(failure, began)
+    assert user.authorize(deduplication_key="customer-1").must_be(201).json["state"] == "connected"
+
+
+def test_an_authorization_that_was_cut_off_stays_told_when_zoom_refuses_the_code_later(new_user, cut_off, api):
+    user = new_user()
+    user.authorize(deduplication_key="customer-1").must_be(201)
+    began = cut_off(user, deduplication_key="customer-1")
+    for _ in range(2):
+        answer = post_code(api, user, user.code, deduplication_key="customer-1")
+        assert answer.must_be(400).code == "authorization_failed"
+    failure = failure_of(user)
+    assert failure["code"] == "authorization_interrupted"
+    must_name_the_time(failure, began)
+
+
+@pytest.mark.parametrize("key", ["customer-1", None])
+def test_without_its_key_an_authorization_that_was_cut_off_may_have_been_anybodys(key, new_user, cut_off):
+    user = new_user()
+    user.authorize(deduplication_key=key).must_be(201)
+    began = cut_off(user)
+    failure = failure_of(user)
+    assert failure["code"] == "invalid_grant" and "may have" in failure["error"]
+    must_name_the_time(failure, began)
+
+
+def test_an_authorization_that_was_cut_off_explains_nothing_to_a_user_of_another_key(new_user, cut_off, zoom):
+    user = new_user()
+    other = new_user(like=user)
+    for key, each in ("customer-1", user), ("customer-2", other):
+        each.authorize(deduplication_key=key).must_be(201)
+    cut_off(other, deduplication_key="customer-2")
+    zoom.remove_grant(user.client_id, user.user_id, event=False)
+    failure = failure_of(user)
+    assert failure["code"] == "invalid_grant" and "interrupted" not in failure["error"]
+
+
+def test_an_authorization_that_was_cut_off_explains_nothing_to_who_was_given_tokens_since(
+        new_user, cut_off, zoom, stack):
+    user = new_user()
+    user.authorize(deduplication_key="customer-1").must_be(201)
+    cut_off(user, deduplication_key="customer-1")
+    # As if it had been longer ago than a call of Zoom's can last.
+    write(stack, "UPDATE zoom_authorizations SET exchange_began_at = exchange_began_at - 60000000"
+          " WHERE exchange_began_at IS NOT NULL")
+    user.authorize(deduplication_key="customer-1").must_be(201)
+    zoom.remove_grant(user.client_id, user.user_id, event=False)
+    failure = failure_of(user)
+    assert failure["code"] == "invalid_grant" and "interrupted" not in failure["error"]
+
+
+@pytest.mark.parametrize("fault", [{"status": 429}, {"hold": "before", "drop": "before"}])
+def test_an_authorization_that_zoom_answered_or_that_is_under_way_explains_nothing(
+        fault, new_user, api, zoom, database):
+    user = new_user()
+    user.authorize(deduplication_key="customer-1").must_be(201)
+    zoom.remove_grant(user.client_id, user.user_id, event=False)
+    with ThreadPoolExecutor(1) as pool, zoom.fault(
+            client_id=user.client_id, grant_type="authorization_code", **fault):
+        code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+        posted = pool.submit(post_code, api, user, code, deduplication_key="customer-1")
+        zoom.wait_for_requests(2, client_id=user.client_id, grant_type="authorization_code")
+        if "status" in fault:
+            posted.result().must_be(503)
+        failure = failure_of(user)
+    assert failure["code"] == "invalid_grant" and "interrupted" not in failure["error"]
+    posted.result().must_be(503)
 
 
 # Two authorizations of one user at once

@@ -3,6 +3,7 @@
 #include "base/failpoint.h"
 #include "broker/authorization_tokens.h"
 #include "broker/health.h"
+#include "broker/refresh.h"
 #include "broker/settlement.h"
 #include "http/json.h"
 #include "store/public_id.h"
@@ -60,24 +61,52 @@ static bool wait_for_other(const struct broker *broker, struct error *err)
 	return settlement_fail_in_progress(err);
 }
 
-/* Step 1. On success the row is ours, or *outcome is complete. */
+/* The process of a row's lease where it is known to be dead; 0 where it lives or there is none. */
+static bool find_dead_process(const struct broker *broker, const struct authorization *row,
+			      int64_t *dead_process, struct error *err)
+{
+	bool is_alive = true;
+
+	*dead_process = 0;
+	if (row->holder_process != 0 &&
+	    !holder_is_alive(broker->holder, row->holder_process, &is_alive, err))
+		return false;
+	if (!is_alive)
+		*dead_process = row->holder_process;
+	return true;
+}
+
+/* Step 1, once. *row is as it was before, where it was there. */
+static bool claim_in_transaction(struct broker *broker, const struct authorization *wanted,
+				 struct authorization_lease *lease, struct authorization *row,
+				 bool *is_ours, struct error *err)
+{
+	const instant now = clock_now(broker->clock);
+	bool found;
+
+	*row = *wanted;
+	lease->until = now + 2 * broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
+	return authorization_find(broker->db, broker->arena, wanted->app_id, wanted->code_sha256,
+				  &found, row, err) &&
+	       find_dead_process(broker, row, &lease->dead_process, err) &&
+	       authorization_claim(broker->db, wanted, lease, now, is_ours, err);
+}
+
+/* On success the row is ours, or *outcome is complete. */
 static bool claim(struct broker *broker, struct authorization *row, const char *holder,
 		  struct authorization_outcome *outcome, bool *is_ours, struct error *err)
 {
 	const struct authorization wanted = *row;
+	struct authorization_lease lease = {.holder = holder};
 
+	if (!holder_number(broker->holder, &lease.process, err))
+		return false;
 	for (;;) {
 		SCOPED(transaction_end) struct transaction transaction = {0};
-		const instant now = clock_now(broker->clock);
 		bool found;
 
 		if (!transaction_begin(&transaction, broker->db, err) ||
-		    !authorization_claim(broker->db, &wanted, holder, now,
-					 now + 2 * broker->zoom.timeout_ms * MILLISECOND +
-						 LEASE_MARGIN_S * SECOND,
-					 is_ours, err) ||
-		    !authorization_find(broker->db, broker->arena, wanted.app_id,
-					wanted.code_sha256, &found, row, err))
+		    !claim_in_transaction(broker, &wanted, &lease, row, is_ours, err))
 			return false;
 		outcome->row = *row;
 		outcome->is_answered = row->answer_status != 0;
@@ -140,11 +169,15 @@ static bool fail_exchange(struct broker *broker, const struct app *app,
 	return false;
 }
 
-/* Step 2. */
+/*
+ * Step 2. Zoom may take the code, and void the user's older grant, without our having its answer: that
+ * stays in doubt until the same code brings tokens.
+ */
 static bool exchange(struct broker *broker, const struct authorization_request *request,
 		     struct authorization *row, struct error *err)
 {
 	const instant asked_at = clock_now(broker->clock);
+	const instant doubt_since = row->exchange_began_at != 0 ? row->exchange_began_at : asked_at;
 	const struct seal_place place = app_client_secret_place(request->app);
 	struct zoom_client_credentials client = {.client_id = request->app->client_id};
 	struct zoom_token_set tokens;
@@ -155,9 +188,13 @@ static bool exchange(struct broker *broker, const struct authorization_request *
 		return false;
 	if (!zoom_oauth_exchange_code(&broker->zoom, broker->arena, &client, request->code,
 				      request->redirect_uri, request->code_verifier, &tokens,
-				      &failure))
+				      &failure)) {
+		if (refresh_may_have_rotated(&failure))
+			row->exchange_began_at = doubt_since;
 		return fail_exchange(broker, request->app, &failure, err);
+	}
 	failpoint("authorization.exchanged");
+	row->exchange_began_at = doubt_since;
 	return authorization_tokens_store(broker, row, request->app->project_id, &tokens, asked_at,
 					  err);
 }
@@ -183,7 +220,7 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 	if ((row.exchanged_at != 0 || exchange(broker, request, &row, err)) &&
 	    settlement_run(broker, request, &row, &outcome->connection, is_final, err))
 		return true;
-	/* With tokens in the row the worker finishes it; without it goes, and the code may be sent again. */
+	/* With tokens in the row the worker finishes it; without, the code may be sent again. */
 	if (!*is_final)
 		release(broker, &row, holder,
 			row.exchanged_at != 0

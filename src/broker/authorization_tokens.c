@@ -39,6 +39,7 @@ bool authorization_tokens_store(struct broker *broker, struct authorization *row
 			return false;
 		clock_pause_ms(STORE_PAUSE_MS);
 	}
+	row->exchange_began_at = 0;
 	return true;
 }
 

@@ -14,13 +14,14 @@
 
 /*
  * failure_code of connection_failure_data: Zoom says that the authorization is dead; it says so after a
- * refresh of ours was cut off; the user removed the app at Zoom; the user was deactivated or deleted
- * there, or has left the account.
+ * refresh of ours was cut off, or after a newer authorization of the same user was; the user removed
+ * the app at Zoom; the user was deactivated or deleted there, or has left the account.
  */
-#define FAILURE_INVALID_GRANT       "invalid_grant"
-#define FAILURE_REFRESH_INTERRUPTED "refresh_interrupted"
-#define FAILURE_APP_DEAUTHORIZED    "app_deauthorized"
-#define FAILURE_USER_GONE           "user_deactivated"
+#define FAILURE_INVALID_GRANT             "invalid_grant"
+#define FAILURE_REFRESH_INTERRUPTED       "refresh_interrupted"
+#define FAILURE_AUTHORIZATION_INTERRUPTED "authorization_interrupted"
+#define FAILURE_APP_DEAUTHORIZED          "app_deauthorized"
+#define FAILURE_USER_GONE                 "user_deactivated"
 
 /* Keeps the credentials, in case it turns out to be wrong, but renews them no more. */
 bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,

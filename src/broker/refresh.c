@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/failpoint.h"
+#include "broker/authorization_doubt.h"
 #include "broker/connection_log.h"
 #include "broker/health.h"
 #include "store/app.h"
@@ -41,7 +42,8 @@ struct sealed_tokens refresh_seal(const struct broker *broker, const struct conn
 struct refresh {
 	struct broker *broker;
 	const struct connection *connection;
-	int64_t generation; /* that of the refresh token which is sent */
+	int64_t generation; /* that of the refresh token which is sent, … */
+	instant given_at;   /* … and when Zoom gave it */
 	int64_t holder;     /* this process */
 	struct zoom_client_credentials client;
 	const char *refresh_token;
@@ -183,25 +185,63 @@ static bool look_at_others(const struct refresh *refresh, struct others *others)
 	return true;
 }
 
-static bool disconnect(const struct refresh *refresh, instant interrupted_at, instant now)
+/* Why the credentials are dead: connection_failure_data, with Zoom's words after `why`. */
+static bool disconnect_because(const struct refresh *refresh, const char *code, const char *why,
+			       instant now)
 {
 	const struct broker *broker = refresh->broker;
-	const char *error =
-		arena_printf(broker->arena,
-			     "Zoom refused the credentials: %s; the user must authorize again",
-			     refresh->failure->reason);
+	const char *error = arena_printf(broker->arena, "%s: %s; the user must authorize again",
+					 why, refresh->failure->reason);
+
+	return health_disconnect(broker->db, refresh->connection->id, code, error, now,
+				 refresh->err);
+}
+
+/* No refresh of ours explains it: the user has removed the app, or authorized it in vain. */
+static bool disconnect_for_no_refresh(const struct refresh *refresh, instant now)
+{
+	const struct broker *broker = refresh->broker;
+	struct authorization_doubt doubt;
+	char began[INSTANT_TEXT_BYTES];
+
+	if (!authorization_doubt_find(broker, refresh->connection, refresh->given_at, &doubt,
+				      refresh->err))
+		return false;
+	if (doubt.began_at == 0)
+		return disconnect_because(refresh, FAILURE_INVALID_GRANT,
+					  "Zoom refused the credentials", now);
+	instant_format(doubt.began_at, began);
+	if (!doubt.is_of_key)
+		return disconnect_because(
+			refresh, FAILURE_INVALID_GRANT,
+			arena_printf(
+				broker->arena,
+				"an authorization that began at %s was interrupted before Zoom had said whose it is, and may have replaced these credentials, which Zoom now refuses",
+				began),
+			now);
+	return disconnect_because(
+		refresh, FAILURE_AUTHORIZATION_INTERRUPTED,
+		arena_printf(
+			broker->arena,
+			"an authorization with this deduplication_key that began at %s was interrupted before Zoom's answer was stored, and Zoom now refuses the older credentials",
+			began),
+		now);
+}
+
+static bool disconnect(const struct refresh *refresh, instant interrupted_at, instant now)
+{
 	char began[INSTANT_TEXT_BYTES];
 
 	if (interrupted_at == 0)
-		return health_disconnect(broker->db, refresh->connection->id, FAILURE_INVALID_GRANT,
-					 error, now, refresh->err);
+		return disconnect_for_no_refresh(refresh, now);
 	instant_format(interrupted_at, began);
-	error = arena_printf(
-		broker->arena,
-		"a refresh that began at %s was interrupted before Zoom's answer was stored, and Zoom now refuses the credentials: %s; the user must authorize again",
-		began, refresh->failure->reason);
-	return health_disconnect(broker->db, refresh->connection->id, FAILURE_REFRESH_INTERRUPTED,
-				 error, now, refresh->err);
+	return disconnect_because(
+		refresh, FAILURE_REFRESH_INTERRUPTED,
+		arena_printf(
+			refresh->broker->arena,
+			"a refresh that began at %s was interrupted before Zoom's answer was stored, and Zoom now refuses the credentials",
+			began),
+		now);
 }
 
 /* Who is stopped with the new token in its hands will store it; until then it is a passing failure. */
@@ -315,6 +355,7 @@ enum refresh_outcome refresh_try(struct broker *broker, const struct connection 
 	struct refresh refresh = {.broker = broker,
 				  .connection = connection,
 				  .generation = credentials->generation,
+				  .given_at = credentials->refreshed_at,
 				  .failure = failure,
 				  .err = err};
 	int64_t dead_holder;

@@ -7,7 +7,7 @@
 #define COLUMNS                                                                                        \
 	"app_id, code_sha256, public_id, request, access_token, refresh_token, scopes,"                \
 	" access_token_expires_at, exchanged_at, attempts, connection_id, answer_status, answer_body," \
-	" created_at, asked_at, renewal_began_at"
+	" created_at, asked_at, renewal_began_at, holder_process, exchange_began_at"
 
 static const char table[] = "zoom_authorizations";
 
@@ -42,6 +42,8 @@ static struct authorization read_row(struct statement *row, struct arena *arena)
 		.created_at = column_int(row, 13),
 		.asked_at = column_int(row, 14),
 		.renewal_began_at = column_int(row, 15),
+		.holder_process = column_int(row, 16),
+		.exchange_began_at = column_int(row, 17),
 	};
 
 	if (digest.size == SHA256_BYTES)
@@ -75,14 +77,17 @@ bool authorization_find(struct db *db, struct arena *arena, int64_t app_id,
 
 static const char claim_sql[] =
 	"INSERT INTO zoom_authorizations (app_id, code_sha256, public_id, request, holder, lease_until,"
-	" created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+	" created_at, holder_process, exchange_began_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)"
 	" ON CONFLICT (app_id, code_sha256) DO UPDATE SET holder = excluded.holder,"
-	" lease_until = excluded.lease_until"
-	" WHERE (zoom_authorizations.holder IS NULL OR zoom_authorizations.lease_until <= $7)"
+	" lease_until = excluded.lease_until, holder_process = excluded.holder_process,"
+	" exchange_began_at = CASE WHEN zoom_authorizations.exchanged_at IS NULL"
+	"  THEN coalesce(zoom_authorizations.exchange_began_at, excluded.exchange_began_at) END"
+	" WHERE (zoom_authorizations.holder IS NULL OR zoom_authorizations.lease_until <= $7"
+	"  OR zoom_authorizations.holder_process = $9)"
 	" AND zoom_authorizations.connection_id IS NULL AND zoom_authorizations.answer_status IS NULL";
 
 bool authorization_claim(struct db *db, const struct authorization *authorization,
-			 const char *holder, instant now, instant lease_until, bool *claimed,
+			 const struct authorization_lease *lease, instant now, bool *claimed,
 			 struct error *err)
 {
 	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_sql);
@@ -90,31 +95,34 @@ bool authorization_claim(struct db *db, const struct authorization *authorizatio
 	bind_row(claim, authorization->app_id, authorization->code_sha256);
 	bind_text(claim, 3, authorization->public_id);
 	bind_text(claim, 4, authorization->request);
-	bind_text(claim, 5, holder);
-	bind_int(claim, 6, lease_until);
+	bind_text(claim, 5, lease->holder);
+	bind_int(claim, 6, lease->until);
 	bind_int(claim, 7, now);
+	bind_int(claim, 8, lease->process);
+	bind_int(claim, 9, lease->dead_process);
 	return statement_change(claim, claimed, err);
 }
 
 static const char drop_empty_sql[] =
-	"DELETE FROM zoom_authorizations WHERE app_id = $1 AND code_sha256 = $2 AND holder = $3"
-	" AND exchanged_at IS NULL";
+	"DELETE FROM zoom_authorizations WHERE app_id = $1 AND code_sha256 = $2"
+	" AND holder IS NULL AND exchanged_at IS NULL AND exchange_began_at IS NULL";
 static const char release_sql[] =
-	"UPDATE zoom_authorizations SET holder = NULL, lease_until = NULL, attempts = attempts + 1,"
-	" next_attempt_at = $4 WHERE app_id = $1 AND code_sha256 = $2 AND holder = $3";
+	"UPDATE zoom_authorizations SET holder = NULL, lease_until = NULL, holder_process = NULL,"
+	" attempts = attempts + 1, next_attempt_at = $4, exchange_began_at = $5"
+	" WHERE app_id = $1 AND code_sha256 = $2 AND holder = $3";
 
 bool authorization_release(struct db *db, const struct authorization *authorization,
 			   const char *holder, instant next_attempt_at, struct error *err)
 {
-	SCOPED(statement_release) struct statement *drop = db_statement(db, drop_empty_sql);
 	SCOPED(statement_release) struct statement *release = db_statement(db, release_sql);
+	SCOPED(statement_release) struct statement *drop = db_statement(db, drop_empty_sql);
 
-	bind_row(drop, authorization->app_id, authorization->code_sha256);
-	bind_text(drop, 3, holder);
 	bind_row(release, authorization->app_id, authorization->code_sha256);
 	bind_text(release, 3, holder);
 	bind_int_or_null(release, 4, next_attempt_at);
-	return statement_done(drop, err) && statement_done(release, err);
+	bind_int_or_null(release, 5, authorization->exchange_began_at);
+	bind_row(drop, authorization->app_id, authorization->code_sha256);
+	return statement_done(release, err) && statement_done(drop, err);
 }
 
 static const char note_renewal_sql[] =
@@ -133,7 +141,7 @@ bool authorization_note_renewal(struct db *db, const struct authorization *autho
 static const char store_tokens_sql[] =
 	"UPDATE zoom_authorizations SET access_token = $3, refresh_token = $4, scopes = $5,"
 	" access_token_expires_at = $6, exchanged_at = $7, next_attempt_at = $8,"
-	" asked_at = $9, renewal_began_at = NULL"
+	" asked_at = $9, renewal_began_at = NULL, exchange_began_at = NULL"
 	" WHERE app_id = $1 AND code_sha256 = $2";
 
 bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
@@ -154,7 +162,7 @@ bool authorization_store_tokens(struct db *db, const struct authorization *autho
 
 static const char settle_sql[] =
 	"UPDATE zoom_authorizations SET access_token = NULL, refresh_token = NULL, holder = NULL,"
-	" lease_until = NULL, next_attempt_at = NULL, connection_id = $3"
+	" lease_until = NULL, holder_process = NULL, next_attempt_at = NULL, connection_id = $3"
 	" WHERE app_id = $1 AND code_sha256 = $2 AND refresh_token IS NOT NULL";
 
 bool authorization_settle(struct db *db, const struct authorization *authorization,
@@ -232,19 +240,44 @@ bool authorization_next_due(struct db *db, instant *at, struct error *err)
 	return true;
 }
 
+static const char list_in_doubt_sql[] =
+	"SELECT " COLUMNS " FROM zoom_authorizations WHERE app_id = $1 AND exchange_began_at >= $2"
+	" ORDER BY exchange_began_at LIMIT $3";
+
+bool authorization_list_in_doubt(struct db *db, struct arena *arena, int64_t app_id, instant since,
+				 int limit, struct authorization **authorizations, int *count,
+				 struct error *err)
+{
+	SCOPED(statement_release) struct statement *list = db_statement(db, list_in_doubt_sql);
+	bool has_row;
+
+	bind_int(list, 1, app_id);
+	bind_int(list, 2, since);
+	bind_int(list, 3, limit);
+	*authorizations = arena_alloc(arena, (size_t)limit * sizeof(**authorizations));
+	for (*count = 0;; (*authorizations)[(*count)++] = read_row(list, arena)) {
+		if (!statement_row(list, &has_row, err))
+			return false;
+		if (!has_row)
+			return true;
+	}
+}
+
 /* The digest comes first, for else SQLite looks at all codes of the app for each one of the list. */
 static const char clean_up_sql[] =
 	"DELETE FROM zoom_authorizations WHERE (code_sha256, app_id) IN"
 	" (SELECT code_sha256, app_id FROM zoom_authorizations WHERE created_at < $1"
-	"  AND next_attempt_at IS NULL ORDER BY created_at LIMIT $2)";
+	"  AND next_attempt_at IS NULL AND (exchange_began_at IS NULL OR created_at < $3)"
+	"  ORDER BY created_at LIMIT $2)";
 
-bool authorization_clean_up(struct db *db, instant before, int limit, int64_t *removed,
-			    struct error *err)
+bool authorization_clean_up(struct db *db, instant before, instant doubt_before, int limit,
+			    int64_t *removed, struct error *err)
 {
 	SCOPED(statement_release) struct statement *clean_up = db_statement(db, clean_up_sql);
 
 	bind_int(clean_up, 1, before);
 	bind_int(clean_up, 2, limit);
+	bind_int(clean_up, 3, doubt_before);
 	if (!statement_done(clean_up, err))
 		return false;
 	*removed = db_changes(db);

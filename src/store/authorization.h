@@ -18,14 +18,16 @@ struct authorization {
 	struct sealed access_token, refresh_token;
 	const char *scopes;
 	instant access_token_expires_at;
-	instant asked_at;         /* when Zoom was asked for the tokens, … */
-	instant exchanged_at;     /* … and gave them; 0: not yet */
-	instant renewal_began_at; /* one whose answer is not stored; 0: none */
+	instant asked_at;          /* when Zoom was asked for the tokens, … */
+	instant exchanged_at;      /* … and gave them; 0: not yet */
+	instant renewal_began_at;  /* one whose answer is not stored; 0: none */
+	instant exchange_began_at; /* the same of the exchange */
 	int attempts;
 	int64_t connection_id; /* what came of it; 0: nothing yet */
 	int answer_status;     /* 0: not answered */
 	const char *answer_body;
 	instant created_at;
+	int64_t holder_process; /* number of the process of whoever works on it; 0: nobody does */
 };
 
 struct seal_place authorization_access_token_place(const struct authorization *authorization,
@@ -37,15 +39,25 @@ bool authorization_find(struct db *db, struct arena *arena, int64_t app_id,
 			const unsigned char code_sha256[static SHA256_BYTES], bool *found,
 			struct authorization *authorization, struct error *err) MUST_CHECK;
 
+struct authorization_lease {
+	const char *holder; /* who takes it, … */
+	int64_t process;    /* … in this process */
+	int64_t dead_process; /* one that is known to have ended, so that its lease has too; 0: none */
+	instant until;
+};
+
 /*
  * Makes the row where there is none, and takes the lease on it where nobody has it and it is not
- * done: *claimed is false else.
+ * done: *claimed is false else. Where there are no tokens yet the exchange begins now.
  */
 bool authorization_claim(struct db *db, const struct authorization *authorization,
-			 const char *holder, instant now, instant lease_until, bool *claimed,
+			 const struct authorization_lease *lease, instant now, bool *claimed,
 			 struct error *err) MUST_CHECK;
 
-/* Ends the lease; a row that holds nothing goes. next_attempt_at 0: the worker need not finish it. */
+/*
+ * Ends the lease, and writes exchange_began_at; a row that holds nothing and leaves no doubt goes.
+ * next_attempt_at 0: the worker need not finish it.
+ */
 bool authorization_release(struct db *db, const struct authorization *authorization,
 			   const char *holder, instant next_attempt_at, struct error *err)
 	MUST_CHECK;
@@ -54,7 +66,7 @@ bool authorization_release(struct db *db, const struct authorization *authorizat
 bool authorization_note_renewal(struct db *db, const struct authorization *authorization,
 				instant began_at, struct error *err) MUST_CHECK;
 
-/* Writes the tokens, scopes and their three times; no renewal is open; the worker is due at next_attempt_at. */
+/* Writes the tokens, scopes and their three times; nothing is in doubt; the worker is due at next_attempt_at. */
 bool authorization_store_tokens(struct db *db, const struct authorization *authorization,
 				instant next_attempt_at, struct error *err) MUST_CHECK;
 
@@ -82,8 +94,16 @@ bool authorization_postpone(struct db *db, const struct authorization *authoriza
 /* When the next one is due; 0: none is. */
 bool authorization_next_due(struct db *db, instant *at, struct error *err) MUST_CHECK;
 
-/* Drops at most `limit` rows that were made before then and have nothing left to be finished. */
-bool authorization_clean_up(struct db *db, instant before, int limit, int64_t *removed,
-			    struct error *err) MUST_CHECK;
+/* Exchanges of the app that began at `since` or later and have no answer, oldest first; at most `limit`. */
+bool authorization_list_in_doubt(struct db *db, struct arena *arena, int64_t app_id, instant since,
+				 int limit, struct authorization **authorizations, int *count,
+				 struct error *err) MUST_CHECK;
+
+/*
+ * Drops at most `limit` rows that were made before then and have nothing left to be finished; those in
+ * doubt only where they were made before doubt_before.
+ */
+bool authorization_clean_up(struct db *db, instant before, instant doubt_before, int limit,
+			    int64_t *removed, struct error *err) MUST_CHECK;
 
 #endif

@@ -23,3 +23,8 @@ CREATE UNIQUE INDEX zoom_log_by_event ON zoom_log (event_at, app_id, body_hash)
 INSERT INTO zoom_log (app_id, at, type, event_at, body_hash)
 	SELECT app_id, received_at, 1, 0, substr(body_sha256, 1, 16) FROM zoom_events ORDER BY received_at;
 DROP TABLE zoom_events;
+
+ALTER TABLE zoom_authorizations ADD COLUMN holder_process INTEGER;
+ALTER TABLE zoom_authorizations ADD COLUMN exchange_began_at INTEGER;
+CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchange_began_at)
+	WHERE exchange_began_at IS NOT NULL;

@@ -13,6 +13,7 @@ enum { ROWS_MAX = 1000 }; /* of one table in one transaction, so that events com
 static const instant period = HOUR;
 static const instant log_age = 90 * DAY;
 static const instant authorization_age = HOUR; /* a client's retry comes within 10 minutes */
+static const instant doubt_age = 31 * DAY;   /* who may have been voided is renewed after 30 days */
 static const instant meeting_age = 60 * DAY; /* each weekly sync confirms those that are to come */
 static const instant forgotten_meeting_age = 7 * DAY;
 static const instant participant_age = 30 * DAY;
@@ -25,7 +26,8 @@ static bool drop_old(struct context *context, instant now, bool *has_more, struc
 
 	if (!transaction_begin(&transaction, db, err) ||
 	    !log_entry_clean_up(db, now - log_age, ROWS_MAX, &entries, err) ||
-	    !authorization_clean_up(db, now - authorization_age, ROWS_MAX, &authorizations, err) ||
+	    !authorization_clean_up(db, now - authorization_age, now - doubt_age, ROWS_MAX,
+				    &authorizations, err) ||
 	    !meeting_clean_up(db, now - meeting_age, now - forgotten_meeting_age, ROWS_MAX,
 			      &meetings, err) ||
 	    !participant_clean_up(db, now - participant_age, ROWS_MAX, &participants, err) ||

@@ -34,8 +34,11 @@ def holder_of(pid):
 
 
 def open_of(database, holder):
-    """When the refreshes began that a process has under way."""
-    rows = database.rows("SELECT started_at FROM zoom_oauth_refresh_attempts WHERE holder = ?", holder)
+    """When the refreshes, and the renewals of what a code brought, began that a process has under way."""
+    rows = database.rows(
+        "SELECT started_at FROM zoom_oauth_refresh_attempts WHERE holder = ?1"
+        " UNION SELECT renewal_began_at FROM zoom_authorizations"
+        " WHERE holder_process = ?1 AND renewal_began_at IS NOT NULL", holder)
     return frozenset(row["started_at"] for row in rows)
 
 

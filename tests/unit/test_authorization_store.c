@@ -39,14 +39,23 @@ static struct authorization code_of(char letter)
 	return authorization;
 }
 
-static bool claim_at(struct db *db, char letter, const char *holder, instant at)
+enum { PROCESS = 7 }; /* of every holder */
+
+static bool claim_from_the_dead(struct db *db, char letter, const char *holder, instant at,
+				int64_t dead_process)
 {
+	const struct authorization_lease lease = {holder, PROCESS, dead_process, at + MINUTE};
 	const struct authorization code = code_of(letter);
 	struct error err = {0};
 	bool claimed = false;
 
-	must(authorization_claim(db, &code, holder, at, at + MINUTE, &claimed, &err), &err);
+	must(authorization_claim(db, &code, &lease, at, &claimed, &err), &err);
 	return claimed;
+}
+
+static bool claim_at(struct db *db, char letter, const char *holder, instant at)
+{
+	return claim_from_the_dead(db, letter, holder, at, 0);
 }
 
 static bool claim(struct db *db, char letter, const char *holder)
@@ -65,12 +74,19 @@ static bool find(struct db *db, struct arena *arena, char letter, struct authori
 	return is_found;
 }
 
-static void release(struct db *db, char letter, const char *holder, instant next_attempt_at)
+static void release_in_doubt(struct db *db, char letter, const char *holder,
+			     instant next_attempt_at, instant exchange_began_at)
 {
-	const struct authorization code = code_of(letter);
+	struct authorization code = code_of(letter);
 	struct error err = {0};
 
+	code.exchange_began_at = exchange_began_at;
 	must(authorization_release(db, &code, holder, next_attempt_at, &err), &err);
+}
+
+static void release(struct db *db, char letter, const char *holder, instant next_attempt_at)
+{
+	release_in_doubt(db, letter, holder, next_attempt_at, 0);
 }
 
 static void store_tokens(struct db *db, char letter, instant next_attempt_at)
@@ -117,10 +133,83 @@ static void one_of_two_gets_a_code_until_its_lease_runs_out(void **state)
 	assert_true(claim_at(database.db, 'a', "two", now + MINUTE));
 }
 
+static void the_lease_of_a_dead_process_is_over_at_once_and_of_no_other(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found;
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_int_equal(found.holder_process, PROCESS);
+	assert_false(claim_from_the_dead(database.db, 'a', "two", now, PROCESS + 1));
+	assert_true(claim_from_the_dead(database.db, 'a', "two", now, PROCESS));
+	release(database.db, 'a', "one", 0); /* it has the lease no more */
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_int_equal(found.holder_process, PROCESS);
+}
+
+static const char *in_doubt(struct db *db, struct arena *arena, instant since)
+{
+	struct authorization *rows;
+	struct error err = {0};
+	const char *text = "";
+	int count;
+
+	must(authorization_list_in_doubt(db, arena, TEST_APP, since, 10, &rows, &count, &err),
+	     &err);
+	for (int i = 0; i < count; i++)
+		text = arena_printf(arena, "%s%c", text, rows[i].code_sha256[0]);
+	return text;
+}
+
+static void an_exchange_is_in_doubt_from_its_claim_until_its_answer_is_here(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found;
+	struct db *db = database.db;
+
+	(void)state;
+	assert_true(claim_at(db, 'b', "one", now + 1));
+	assert_true(claim_at(db, 'a', "one", now));
+	assert_string_equal(in_doubt(db, &arena, now), "ab");
+	assert_string_equal(in_doubt(db, &arena, now + 1), "b");
+	assert_true(claim_at(db, 'a', "two", now + MINUTE));
+	assert_true(find(db, &arena, 'a', &found));
+	assert_int_equal(found.exchange_began_at,
+			 now); /* the second does not end the doubt about the first */
+	store_tokens(db, 'a', now + MINUTE);
+	assert_string_equal(in_doubt(db, &arena, now), "b");
+	assert_true(claim_at(db, 'a', "three", now + HOUR));
+	assert_string_equal(in_doubt(db, &arena, now), "b");
+	release(db, 'b', "one", 0);
+	assert_string_equal(in_doubt(db, &arena, now), "");
+}
+
+static void a_code_in_doubt_stays_though_it_brought_nothing(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct authorization found;
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	release_in_doubt(database.db, 'a', "one", 0, now);
+	assert_true(find(database.db, &arena, 'a', &found));
+	assert_int_equal(found.exchange_began_at, now);
+	assert_int_equal(found.holder_process, 0);
+	assert_true(claim(database.db, 'a', "two"));
+	release(database.db, 'a', "two", 0);
+	assert_false(find(database.db, &arena, 'a', &found));
+}
+
 static void the_first_request_of_a_code_is_the_one_that_stands(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = open_database();
 	SCOPED(arena_release) struct arena arena = {0};
+	const struct authorization_lease lease = {"two", PROCESS, 0, now + DAY};
 	struct authorization again = code_of('a'), found;
 	struct error err = {0};
 	bool claimed = false;
@@ -129,8 +218,7 @@ static void the_first_request_of_a_code_is_the_one_that_stands(void **state)
 	assert_true(claim(database.db, 'a', "one"));
 	again.public_id = "zauth_b";
 	again.request = "{\"other\": 1}";
-	must(authorization_claim(database.db, &again, "two", now + HOUR, now + DAY, &claimed, &err),
-	     &err);
+	must(authorization_claim(database.db, &again, &lease, now + HOUR, &claimed, &err), &err);
 	assert_true(claimed);
 	assert_true(find(database.db, &arena, 'a', &found));
 	assert_string_equal(found.public_id, "zauth_a");
@@ -249,13 +337,18 @@ static void postponing_counts_and_giving_up_ends_it(void **state)
 	assert_int_equal(found.attempts, 2);
 }
 
-static int64_t clean_up(struct db *db, instant before, int limit)
+static int64_t clean_up_doubts(struct db *db, instant before, instant doubt_before, int limit)
 {
 	struct error err = {0};
 	int64_t removed = -1;
 
-	must(authorization_clean_up(db, before, limit, &removed, &err), &err);
+	must(authorization_clean_up(db, before, doubt_before, limit, &removed, &err), &err);
 	return removed;
+}
+
+static int64_t clean_up(struct db *db, instant before, int limit)
+{
+	return clean_up_doubts(db, before, before, limit);
 }
 
 static void clean_up_drops_what_is_old_and_has_nothing_to_be_finished(void **state)
@@ -280,9 +373,24 @@ static void clean_up_drops_what_is_old_and_has_nothing_to_be_finished(void **sta
 	assert_int_equal(clean_up(database.db, now + 2, 1), 0);
 }
 
+static void clean_up_leaves_what_is_in_doubt_for_longer(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+
+	(void)state;
+	assert_true(claim(database.db, 'a', "one"));
+	release_in_doubt(database.db, 'a', "one", 0, now);
+	assert_int_equal(clean_up_doubts(database.db, now + DAY, now, 10), 0);
+	assert_int_equal(clean_up_doubts(database.db, now + DAY, now + 1, 10), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_lease_of_a_dead_process_is_over_at_once_and_of_no_other),
+		cmocka_unit_test(an_exchange_is_in_doubt_from_its_claim_until_its_answer_is_here),
+		cmocka_unit_test(a_code_in_doubt_stays_though_it_brought_nothing),
+		cmocka_unit_test(clean_up_leaves_what_is_in_doubt_for_longer),
 		cmocka_unit_test(one_of_two_gets_a_code_until_its_lease_runs_out),
 		cmocka_unit_test(the_first_request_of_a_code_is_the_one_that_stands),
 		cmocka_unit_test(a_code_that_brought_nothing_may_be_sent_again),
