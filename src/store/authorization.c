@@ -232,12 +232,8 @@ static const char next_due_sql[] =
 bool authorization_next_due(struct db *db, instant *at, struct error *err)
 {
 	SCOPED(statement_release) struct statement *next = db_statement(db, next_due_sql);
-	bool has_row;
 
-	if (!statement_row(next, &has_row, err))
-		return false;
-	*at = column_int(next, 0);
-	return true;
+	return statement_number(next, at, err);
 }
 
 static const char list_in_doubt_sql[] =
@@ -278,8 +274,5 @@ bool authorization_clean_up(struct db *db, instant before, instant doubt_before,
 	bind_int(clean_up, 1, before);
 	bind_int(clean_up, 2, limit);
 	bind_int(clean_up, 3, doubt_before);
-	if (!statement_done(clean_up, err))
-		return false;
-	*removed = db_changes(db);
-	return true;
+	return statement_count(clean_up, removed, err);
 }

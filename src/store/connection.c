@@ -447,10 +447,6 @@ static const char next_sync_sql[] =
 bool connection_next_sync(struct db *db, instant *at, struct error *err)
 {
 	SCOPED(statement_release) struct statement *next = db_statement(db, next_sync_sql);
-	bool has_row;
 
-	if (!statement_row(next, &has_row, err))
-		return false;
-	*at = column_int(next, 0);
-	return true;
+	return statement_number(next, at, err);
 }

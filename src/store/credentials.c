@@ -235,10 +235,6 @@ static const char next_refresh_sql[] =
 bool credentials_next_refresh(struct db *db, instant *at, struct error *err)
 {
 	SCOPED(statement_release) struct statement *next = db_statement(db, next_refresh_sql);
-	bool has_row;
 
-	if (!statement_row(next, &has_row, err))
-		return false;
-	*at = column_int(next, 0);
-	return true;
+	return statement_number(next, at, err);
 }

@@ -149,8 +149,5 @@ bool meeting_clean_up(struct db *db, instant before, instant forgotten_before, i
 	bind_int(removal, 1, before);
 	bind_int(removal, 2, forgotten_before);
 	bind_int(removal, 3, limit);
-	if (!statement_done(removal, err))
-		return false;
-	*removed = db_changes(db);
-	return true;
+	return statement_count(removal, removed, err);
 }

@@ -78,8 +78,5 @@ bool participant_clean_up(struct db *db, instant before, int limit, int64_t *rem
 
 	bind_int(removal, 1, before);
 	bind_int(removal, 2, limit);
-	if (!statement_done(removal, err))
-		return false;
-	*removed = db_changes(db);
-	return true;
+	return statement_count(removal, removed, err);
 }

@@ -173,11 +173,31 @@ bool statement_done(struct statement *statement, struct error *err)
 	return true;
 }
 
-bool statement_change(struct statement *statement, bool *changed, struct error *err)
+bool statement_count(struct statement *statement, int64_t *count, struct error *err)
 {
 	if (!statement_done(statement, err))
 		return false;
-	*changed = db_changes(statement->db) > 0;
+	*count = sqlite3_changes64(statement->db->connection->handle);
+	return true;
+}
+
+bool statement_change(struct statement *statement, bool *changed, struct error *err)
+{
+	int64_t count;
+
+	if (!statement_count(statement, &count, err))
+		return false;
+	*changed = count > 0;
+	return true;
+}
+
+bool statement_number(struct statement *statement, int64_t *number, struct error *err)
+{
+	bool has_row = false;
+
+	if (!statement_row(statement, &has_row, err))
+		return false;
+	*number = has_row ? column_int(statement, 0) : 0;
 	return true;
 }
 
@@ -202,9 +222,4 @@ struct sealed column_sealed(struct statement *statement, int column, struct aren
 	const size_t size = (size_t)sqlite3_column_bytes(statement->prepared, column);
 
 	return (struct sealed){arena_memdup(arena, bytes, size), bytes == NULL ? 0 : size};
-}
-
-int64_t db_changes(struct db *db)
-{
-	return db->connection == NULL ? 0 : sqlite3_changes64(db->connection->handle);
 }

@@ -35,15 +35,18 @@ bool statement_row(struct statement *statement, bool *has_row, struct error *err
 /* Steps to the end; rows on the way are dropped. */
 bool statement_done(struct statement *statement, struct error *err) MUST_CHECK;
 
-/* The same; *changed tells whether a row was inserted, changed or removed. */
+/* The same; *count tells how many rows were inserted, changed or removed. */
+bool statement_count(struct statement *statement, int64_t *count, struct error *err) MUST_CHECK;
+
+/* The same; *changed tells whether any was. */
 bool statement_change(struct statement *statement, bool *changed, struct error *err) MUST_CHECK;
+
+/* The number that a query of a single row and column gives, an aggregate say; NULL is 0. */
+bool statement_number(struct statement *statement, int64_t *number, struct error *err) MUST_CHECK;
 
 int64_t column_int(struct statement *statement, int column); /* NULL is 0 */
 bool column_is_null(struct statement *statement, int column);
 char *column_text(struct statement *statement, int column, struct arena *arena); /* NULL is NULL */
 struct sealed column_sealed(struct statement *statement, int column, struct arena *arena);
-
-/* Rows that the last statement inserted, changed or removed. */
-int64_t db_changes(struct db *db);
 
 #endif

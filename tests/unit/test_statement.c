@@ -54,6 +54,44 @@ static void a_statement_left_in_the_middle_begins_anew(void **state)
 	test_notes_must(db_script(database.db, "DROP TABLE remarks", &err), &err);
 }
 
+static void a_change_tells_how_many_rows_it_was(void **state)
+{
+	static const char remove_sql[] = "DELETE FROM notes WHERE text <> $1";
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct error err = {0};
+
+	(void)state;
+	for (int expected = 3; expected >= 0; expected -= 3) {
+		SCOPED(statement_release)
+		struct statement *removal = db_statement(database.db, remove_sql);
+		int64_t count = -1;
+
+		for (const char *text = "abc"; expected > 0 && *text != '\0'; text++)
+			test_notes_must(test_notes_add(database.db, text, &err), &err);
+		bind_text(removal, 1, "kept");
+		test_notes_must(statement_count(removal, &count, &err), &err);
+		assert_int_equal(count, expected);
+	}
+}
+
+static void a_number_is_that_of_the_first_row_and_0_where_there_is_none(void **state)
+{
+	static const char *const queries[] = {"SELECT 7", "SELECT min(id) FROM notes",
+					      "SELECT id FROM notes"};
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(queries); i++) {
+		SCOPED(statement_release)
+		struct statement *query = db_statement(database.db, queries[i]);
+		int64_t number = -1;
+
+		test_notes_must(statement_number(query, &number, &err), &err);
+		assert_int_equal(number, i == 0 ? 7 : 0);
+	}
+}
+
 static void wrong_sql_is_reported_and_does_no_lasting_harm(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
@@ -110,7 +148,6 @@ static void null_text_and_sealed_values_come_back_as_they_went_in(void **state)
 		bind_text(add, 1, i == 0 ? "größer" : NULL);
 		bind_sealed(add, 2, values[i]);
 		test_notes_must(statement_done(add, &err), &err);
-		assert_int_equal(db_changes(database.db), 1);
 	}
 	back = db_statement(database.db, back_sql);
 	for (size_t i = 0; i < COUNT_OF(values); i++) {
@@ -147,6 +184,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_statement_is_the_same_one_each_time_and_forgets_its_values),
 		cmocka_unit_test(a_statement_left_in_the_middle_begins_anew),
+		cmocka_unit_test(a_change_tells_how_many_rows_it_was),
+		cmocka_unit_test(a_number_is_that_of_the_first_row_and_0_where_there_is_none),
 		cmocka_unit_test(wrong_sql_is_reported_and_does_no_lasting_harm),
 		cmocka_unit_test(a_parameter_goes_by_its_number_wherever_it_stands),
 		cmocka_unit_test(null_text_and_sealed_values_come_back_as_they_went_in),
