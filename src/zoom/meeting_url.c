@@ -4,6 +4,7 @@
 #include "zoom/join_link.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -133,10 +134,13 @@ static size_t token_length(const char *token)
 	return length;
 }
 
-/* A token without what a sentence puts behind a link. */
+/* What a sentence puts behind a link. */
+static const char stops[] = ".,;:!?*\\";
+
+/* A token without it. */
 static char *take_token(struct arena *arena, const char *token, size_t length)
 {
-	while (length > 0 && strchr(".,;:!?*\\", token[length - 1]) != NULL)
+	while (length > 0 && strchr(stops, token[length - 1]) != NULL)
 		length--;
 	return arena_strndup(arena, token, length);
 }
@@ -316,13 +320,33 @@ static void scan_ids(struct scan *scan, const char *plain)
 	scan_labels(scan, plain, "webinar id");
 }
 
+/*
+ * What would not be taken for a part of the link is encoded, so that it is read again as it is: stops
+ * at its end, and what may separate it from another link.
+ */
+static const char *keep_whole(struct arena *arena, const char *value)
+{
+	size_t end = strlen(value);
+	char *kept = arena_alloc(arena, 3 * end + 1), *out = kept;
+
+	while (end > 0 && strchr(stops, value[end - 1]) != NULL)
+		end--;
+	for (size_t i = 0; value[i] != '\0'; i++) {
+		if (i >= end || value[i] == ',' || value[i] == ';')
+			out += snprintf(out, 4, "%%%02X", (unsigned char)value[i]);
+		else
+			*out++ = value[i];
+	}
+	return kept;
+}
+
 static const char *with_parameter(struct arena *arena, const char *url, const char *name,
 				  const char *value)
 {
 	if (value == NULL)
 		return url;
 	return arena_printf(arena, "%s%c%s=%s", url, strchr(url, '?') == NULL ? '?' : '&', name,
-			    value);
+			    keep_whole(arena, value));
 }
 
 static const char *canonical_url(struct arena *arena, const struct join_target *found)

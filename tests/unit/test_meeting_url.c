@@ -600,6 +600,24 @@ static void a_canonical_link_is_read_as_itself(void **state)
 }
 
 /* Each text is what the pattern repeated makes of 8 KiB and of 64 KiB. */
+static void a_parameter_that_ends_in_a_stop_is_read_again_as_it_is(void **state)
+{
+	static const struct reading readings[] = {
+		{"https://zoom.us/j/123456789?pwd=a.;#success",
+		 "https://zoom.us/j/123456789?pwd=a%2E%3B"},
+		{"https://zoom.us/j/123456789?pwd=a.1!&from=x",
+		 "https://zoom.us/j/123456789?pwd=a.1%21"},
+		{"https://zoom.us/w/123456789?tk=T.&pwd=a.1",
+		 "https://zoom.us/w/123456789?pwd=a.1&tk=T%2E"},
+		{"https://zoom.us/j/123456789?pwd=a,b;c", "https://zoom.us/j/123456789?pwd=a%2Cb%3Bc"},
+		{"https://zoom.us/j/123456789?pwd=a%2E%3B",
+		 "https://zoom.us/j/123456789?pwd=a%2E%3B"},
+	};
+
+	(void)state;
+	expect_canonical(readings, COUNT_OF(readings));
+}
+
 static void eight_times_the_text_costs_about_eight_times_the_time(void **state)
 {
 	static const char *const patterns[] = {
@@ -699,6 +717,7 @@ int main(void)
 		cmocka_unit_test(two_different_meetings_are_refused),
 		cmocka_unit_test(the_same_meeting_twice_is_one_and_its_passcode_counts),
 		cmocka_unit_test(a_canonical_link_is_read_as_itself),
+		cmocka_unit_test(a_parameter_that_ends_in_a_stop_is_read_again_as_it_is),
 		cmocka_unit_test(eight_times_the_text_costs_about_eight_times_the_time),
 		cmocka_unit_test(a_personal_name_is_read_from_a_profiles_links),
 	};
