@@ -140,7 +140,7 @@ def test_a_start_without_any_request_is_answered_all_the_same(world):
 VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite", "-q"]
 CHECKED = [
     ("GET", "/ready", None), ("POST", APPS, "a new app"), ("POST", CONNECTIONS, "a new code"),
-    ("POST", BOTS + "/{bot}/zoom_tokens", None),
+    ("POST", BOTS + "/{bot}/zoom_tokens", None), ("GET", BOTS + "?state=wrong&meeting_url=nowhere", None),
     ("POST", EVENTS, {"event": "meeting.started", "payload": {"account_id": "a", "object": {"id": "1", "host_id": "h"}}}),
 ]
 

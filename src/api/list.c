@@ -84,6 +84,7 @@ bool list_open(struct list *list, const struct context *context, const struct re
 void list_release(struct list *list)
 {
 	json_decref(list->query);
+	json_decref(list->input.wrong); /* where the handler gave up before input_end() */
 	json_decref(list->results);
 }
 
