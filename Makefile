@@ -28,15 +28,20 @@ PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%,$(wildcard cgi-bin/*.c)) \
 BENCH    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out bench/latencies.c,$(wildcard bench/*.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 SUPPORT  := $(call objects,$(wildcard tests/support/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)) \
+	$(patsubst cgi-bin/%.c,$(BUILD)/fuzz/family_%,$(wildcard cgi-bin/*.c))
+FUZZING  := $(call objects,$(addprefix tests/fuzz/,input.c script.c world.c))
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
 SECONDS  ?= 300
+FUZZ_SECONDS ?= 60
 PYTHON   = BUILD=$(abspath $(1)) PYTHONPYCACHEPREFIX=$(abspath $(1))/pycache /usr/bin/python3
 PYTEST   = $(PYTHON) -m pytest -q -n 2 -o cache_dir=$(abspath $(1))/pytest
 
 all: $(LIBRARY) $(PROGRAMS)
 units: $(UNITS)
 bench-programs: $(BENCH)
+fuzzers: $(FUZZERS)
 run-units: $(UNITS)
 	@tests/house/units $^
 
@@ -51,6 +56,7 @@ test:
 	$(SUBMAKE) all run-units bench-programs
 	$(SUBMAKE) check
 	@tests/house/floors
+	$(SUBMAKE) fuzz FUZZ_SECONDS=3
 	@$(call PYTEST,$(BUILD)) --dist loadfile --ignore tests/faults tests
 	$(SUBMAKE) faults FAULTS='-m short'
 
@@ -69,6 +75,12 @@ soak:
 	$(SUBMAKE) all
 	@$(call PYTHON,$(BUILD)) tests/soak/soak --seconds $(SECONDS)
 
+# Everything that reads what others wrote, fed by libFuzzer; FUZZ_SECONDS each. What it finds is a test.
+fuzz:
+	@scripts/deps
+	$(SUBMAKE) fuzzers BUILD=$(BUILD)/fuzzing CC=clang CFLAGS='$(SANITIZED) -fsanitize=fuzzer-no-link'
+	@tests/fuzz/run --seconds $(FUZZ_SECONDS) $(BUILD)/fuzzing
+
 # The refresh protocol and its mutilations, exhaustively: tests/model/README.md.
 model:
 	@scripts/deps
@@ -83,12 +95,14 @@ bench-tokens:
 # ctuuninitvar takes the address of an out-parameter for a use of its value.
 lint:
 	clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
-	shellcheck scripts/* .ci/run tests/house/units tests/model/run packaging/systemd/make-units
+	shellcheck scripts/* .ci/run tests/house/units tests/house/tidy tests/model/run tests/fuzz/run \
+		packaging/systemd/make-units
 	tests/house/floors
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 		--suppress=ctuuninitvar -Isrc src cgi-bin
-	$(SUBMAKE) all units BUILD=$(BUILD)/lint-gcc CC=gcc CFLAGS='-O2 -Werror'
-	$(SUBMAKE) all units BUILD=$(BUILD)/lint-clang CC=clang CFLAGS='-O2 -Werror'
+	tests/house/tidy $(wildcard src/*/*.c cgi-bin/*.c)
+	$(SUBMAKE) all units BUILD=$(BUILD)/lint-gcc CC=gcc CFLAGS='-O2 -Werror' ANALYZER=-fanalyzer
+	$(SUBMAKE) all units fuzzers BUILD=$(BUILD)/lint-clang CC=clang CFLAGS='-O2 -Werror'
 
 format:
 	clang-format -i $(shell find src cgi-bin tests bench -name '*.[ch]')
@@ -113,6 +127,14 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/obj/bench/latencies.o
 	$(LINK)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/members
 	$(LINK) -lcmocka
+# A family is linked with a responder_main() that fuzzes it, and with a Zoom that says what the input says.
+$(BUILD)/fuzz/family_%: $(BUILD)/fuzz/obj/%.o $(BUILD)/obj/tests/fuzz/family.o $(FUZZING) $(LIBRARY)
+	$(LINK) $(FUZZ_LIBS)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZING) $(LIBRARY)
+	$(LINK) $(FUZZ_LIBS)
+$(BUILD)/fuzz/obj/%.o: cgi-bin/%.c $(BUILD)/flags
+	$(COMPILE) -Dmain=family_main
+FUZZ_LIBS = -fsanitize=fuzzer -Wl,--wrap=http_client_call
 LINK = @mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(HALLPASS_CFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) \
 	$(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(HALLPASS_LIBS)
 
@@ -123,7 +145,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(COMPILE)
 $(BUILD)/obj/sql.o: $(BUILD)/sql.c $(BUILD)/flags
 	$(COMPILE)
-COMPILE = @mkdir -p $(@D) && echo "  CC   $@" && $(CC) $(HALLPASS_CFLAGS) $(if $(findstring /tests/,$@),-Itests) \
+COMPILE = @mkdir -p $(@D) && echo "  CC   $@" && $(CC) $(HALLPASS_CFLAGS) $(if $(findstring /tests/,$@),-Itests,$(ANALYZER)) \
 	$(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # schema.sql and the upgrades as C strings named after their files, so that a program carries the schema
@@ -145,7 +167,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all units run-units bench-programs bench-tokens demo test check faults soak model lint format install clean FORCE
+.PHONY: all units run-units bench-programs bench-tokens demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

@@ -149,6 +149,7 @@ static bool parse_http_date(const char *text, instant *at)
 	time_t seconds;
 	int end = 0;
 
+	/* NOLINTNEXTLINE(cert-err34-c): the widths keep every number in range */
 	sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &date.tm_mday, month,
 	       &date.tm_year, &date.tm_hour, &date.tm_min, &date.tm_sec, &end);
 	if (end == 0 || text[end] != '\0')
@@ -178,7 +179,7 @@ bool instant_parse_retry_after(const char *text, instant now, instant *at)
 		return true;
 	errno = 0;
 	seconds = strtoll(text, &end, 10);
-	if (errno != 0 || *end != '\0' || seconds > 366 * 86400)
+	if (errno != 0 || *end != '\0' || seconds > INT64_C(366) * 86400)
 		return false;
 	*at = now + seconds * SECOND;
 	return true;

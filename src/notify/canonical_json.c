@@ -157,7 +157,7 @@ static void write_value(struct output *output, const json_t *value)
 		write_text(output, "null");
 		return;
 	}
-	assert(!"a JSON value of no type");
+	assert(false && "a JSON value of no type");
 }
 
 const char *canonical_json(struct arena *arena, const json_t *value)

@@ -164,7 +164,7 @@ bool statement_row(struct statement *statement, bool *has_row, struct error *err
 
 bool statement_done(struct statement *statement, struct error *err)
 {
-	bool has_row;
+	bool has_row = false;
 
 	do {
 		if (!statement_row(statement, &has_row, err))
