@@ -51,10 +51,14 @@ static bool path_matches(const struct route *route, struct request *request)
 bool route_find(const struct route *routes, size_t count, struct request *request,
 		const struct route **route, const char **allow, struct error *err)
 {
+	bool is_written_out = false;
+
 	*allow = NULL;
 	for (size_t i = 0; i < count; i++) {
-		if (!path_matches(&routes[i], request))
+		if (!path_matches(&routes[i], request) ||
+		    (is_written_out && request->parameter_count > 0))
 			continue;
+		is_written_out |= request->parameter_count == 0;
 		if (strcmp(routes[i].method, request->method) == 0) {
 			*route = &routes[i];
 			*allow = NULL;

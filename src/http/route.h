@@ -30,7 +30,8 @@ waits waits_for_nothing, waits_for_zoom;
 
 struct route {
 	const char *method;
-	const char *path; /* ":name" stands for one segment */
+	/* ":name" stands for one segment, but not for one that an earlier row writes out. */
+	const char *path;
 	enum access access;
 	handler *handle;
 	waits *waits;

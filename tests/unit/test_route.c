@@ -10,6 +10,7 @@
 static const struct route routes[] = {
 	{"GET", "/a", ACCESS_PUBLIC, NULL, waits_for_nothing},
 	{"POST", "/a", ACCESS_API_KEY, NULL, waits_for_zoom},
+	{"POST", "/a/claim", ACCESS_API_KEY, NULL, waits_for_nothing},
 	{"GET", "/a/:id", ACCESS_API_KEY, NULL, waits_for_nothing},
 	{"DELETE", "/a/:id", ACCESS_API_KEY, NULL, waits_for_nothing},
 	{"POST", "/a/:id/b/:other_id", ACCESS_API_KEY, NULL, waits_for_nothing},
@@ -65,19 +66,31 @@ static void the_row_of_method_and_path_is_found(void **state)
 	(void)state;
 	expect("GET", "/a", 0);
 	expect("POST", "/a", 1);
-	expect("GET", "/a/x", 2);
-	expect("DELETE", "/a/x", 3);
-	expect("POST", "/a/x/b/y", 4);
+	expect("POST", "/a/claim", 2);
+	expect("GET", "/a/x", 3);
+	expect("DELETE", "/a/x", 4);
+	expect("POST", "/a/x/b/y", 5);
+}
+
+static void a_path_that_is_written_out_is_no_id(void **state)
+{
+	(void)state;
+	find("GET", "/a/claim");
+	assert_false(found.ok);
+	assert_int_equal(found.err.kind, ERROR_METHOD);
+	assert_string_equal(found.allow, "POST");
+	expect("GET", "/a/claims", 3);
+	expect("POST", "/a/claim/b/y", 5);
 }
 
 static void a_name_stands_for_one_segment_decoded(void **state)
 {
 	(void)state;
-	expect("POST", "/a/x%2Fy%20z/b/1+2", 4);
+	expect("POST", "/a/x%2Fy%20z/b/1+2", 5);
 	assert_int_equal(found.request.parameter_count, 2);
 	assert_string_equal(request_path_parameter(&found.request, "id"), "x/y z");
 	assert_string_equal(request_path_parameter(&found.request, "other_id"), "1+2");
-	expect("GET", "/a/only", 2);
+	expect("GET", "/a/only", 3);
 	assert_int_equal(found.request.parameter_count, 1);
 	assert_string_equal(request_path_parameter(&found.request, "id"), "only");
 }
@@ -122,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_row_of_method_and_path_is_found),
+		cmocka_unit_test(a_path_that_is_written_out_is_no_id),
 		cmocka_unit_test(a_name_stands_for_one_segment_decoded),
 		cmocka_unit_test(what_differs_in_anything_is_not_found),
 		cmocka_unit_test(a_path_without_the_method_names_those_it_has),
