@@ -96,7 +96,7 @@ static void refuse(struct input *input, const char *name, const char *sentence)
 
 void input_refuse(struct input *input, const char *name, const char *format, ...)
 {
-	char sentence[256];
+	char sentence[INPUT_SENTENCE_BYTES];
 	va_list args;
 
 	va_start(args, format);
@@ -220,7 +220,7 @@ const char *input_choice(struct input *input, const char *name, enum input_need 
 			 const char *const *choices)
 {
 	const char *value = input_string(input, name, need, 64);
-	char known[192] = "";
+	char known[INPUT_SENTENCE_BYTES - 32] = "";
 
 	if (value == NULL)
 		return NULL;

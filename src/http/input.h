@@ -29,6 +29,7 @@ enum {
 	INPUT_FIELDS_MAX = 24,
 	/* Unknown fields that an error names; a flood of them is only counted. */
 	INPUT_UNKNOWN_MAX = 24,
+	INPUT_SENTENCE_BYTES = 768, /* room for a long list of choices */
 };
 
 struct input {
