@@ -125,24 +125,11 @@ static bool update_user(struct zoom_event_effect *effect, struct error *err)
 					      effect->at, err);
 }
 
-/*
- * At once after an authorization, then no sooner than a minute after the latest refresh; and in a
- * minute where Zoom gave no answer lately, so that forged events cannot make us ask without end.
- */
 static bool probe(struct zoom_event_effect *effect, const struct connection *connection,
-		  const struct credentials *credentials, struct error *err)
+		  struct error *err)
 {
-	instant at = effect->now;
-
-	if (!connection->is_connected)
-		return true;
-	if (credentials->refresh_attempts > 0)
-		at = effect->now + MINUTE;
-	else if (credentials->refreshed_at > credentials->authorized_at &&
-		 credentials->refreshed_at + MINUTE > at)
-		at = credentials->refreshed_at + MINUTE;
-	effect->wakes_worker = true;
-	return credentials_schedule_refresh(effect->db, connection->id, at, err);
+	return health_probe(effect->db, effect->arena, connection, effect->now,
+			    &effect->wakes_worker, err);
 }
 
 static bool find_credentials(struct zoom_event_effect *effect, bool *is_ours,
@@ -179,7 +166,7 @@ static bool lose_user(struct zoom_event_effect *effect, struct error *err)
 	if (!is_ours)
 		return true;
 	if (!is_conclusive(effect, &credentials))
-		return probe(effect, &connection, &credentials, err);
+		return probe(effect, &connection, err);
 	if (effect->event->kind == ZOOM_EVENT_APP_DEAUTHORIZED)
 		return health_disconnect_and_erase(effect->db, connection.id,
 						   FAILURE_APP_DEAUTHORIZED,
@@ -194,12 +181,10 @@ static bool lose_user(struct zoom_event_effect *effect, struct error *err)
 bool zoom_event_probe(struct zoom_event_effect *effect, struct error *err)
 {
 	struct connection connection;
-	struct credentials credentials;
 	bool is_ours;
 
-	if (!find_credentials(effect, &is_ours, &connection, &credentials, err))
-		return false;
-	return !is_ours || probe(effect, &connection, &credentials, err);
+	return find_user(effect, effect->event->user_id, &is_ours, &connection, err) &&
+	       (!is_ours || probe(effect, &connection, err));
 }
 
 static bool change_nothing(struct zoom_event_effect *effect, struct error *err)

@@ -54,6 +54,28 @@ static bool take_app(struct db *db, int64_t app_id, bool is_active, instant now,
 	       (!*changed || log_entry_add(db, &entry, err));
 }
 
+bool health_probe(struct db *db, struct arena *arena, const struct connection *connection,
+		  instant now, bool *wakes_worker, struct error *err)
+{
+	struct credentials credentials;
+	instant at = now;
+	bool found;
+
+	if (!connection->is_connected)
+		return true;
+	if (!credentials_find(db, arena, connection->id, &found, &credentials, err))
+		return false;
+	if (!found)
+		return true;
+	if (credentials.refresh_attempts > 0)
+		at = now + MINUTE;
+	else if (credentials.refreshed_at > credentials.authorized_at &&
+		 credentials.refreshed_at + MINUTE > now)
+		at = credentials.refreshed_at + MINUTE;
+	*wakes_worker = true;
+	return credentials_schedule_refresh(db, connection->id, at, err);
+}
+
 bool health_app_refused(struct db *db, int64_t app_id, instant now, struct error *err)
 {
 	bool changed;

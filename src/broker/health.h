@@ -7,6 +7,7 @@
 #define BROKER_HEALTH_H
 
 #include "base/clock.h"
+#include "store/connection.h"
 #include "store/db.h"
 
 #include <stdbool.h>
@@ -35,6 +36,15 @@ bool health_disconnect_and_erase(struct db *db, int64_t connection_id, const cha
 /* The credentials turned out to be good after all. Nothing happens to a connected one. */
 bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct error *err)
 	MUST_CHECK;
+
+/*
+ * Something speaks against a connection, but proves nothing: the worker is to try its credentials. At
+ * once after an authorization, then no sooner than a minute after the latest refresh, and in a minute
+ * where Zoom gave no answer lately, so that whoever makes such things up causes one refresh a minute and
+ * no more. *wakes_worker is set where there is work after the commit.
+ */
+bool health_probe(struct db *db, struct arena *arena, const struct connection *connection,
+		  instant now, bool *wakes_worker, struct error *err) MUST_CHECK;
 
 /* Zoom refuses the app's client id or secret: no user's fault, so no connection is touched. */
 bool health_app_refused(struct db *db, int64_t app_id, instant now, struct error *err) MUST_CHECK;
