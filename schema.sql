@@ -248,7 +248,15 @@ CREATE TABLE bots (
 	recording_state TEXT NOT NULL CHECK (recording_state IN ('not_started', 'in_progress', 'complete', 'failed')),
 	transcription_state TEXT NOT NULL CHECK (transcription_state IN ('not_started', 'in_progress', 'complete', 'failed')),
 	created_at INTEGER NOT NULL,
-	updated_at INTEGER NOT NULL
+	updated_at INTEGER NOT NULL,
+	joined_state TEXT,                          -- the joined_… one that a breakout room returns to; NULL: in none
+	onbehalf_user_timeout_s INTEGER,            -- how long it waits for its on-behalf user; NULL: it does not
+	held_until INTEGER,                         -- … and until when it does so; NULL: no runner is kept waiting
+	runner_id TEXT,                             -- lease: who puts it into the meeting; NULL: nobody
+	lease_token_sha256 BLOB,                    -- of what the runner proves that with; the token is not kept
+	lease_s INTEGER,                            -- how long a sign of life is good for
+	lease_expires_at INTEGER                    -- after this the runner is taken for dead; NULL: there is nothing
+	                                            -- (more) for it to do
 ) STRICT;
 CREATE INDEX bots_of_project ON bots (project_id, id);
 CREATE INDEX bots_by_join_at ON bots (project_id, join_at);
@@ -258,6 +266,11 @@ CREATE INDEX bots_asking_for_connection ON bots (asked_connection_id) WHERE aske
 CREATE UNIQUE INDEX bots_by_live_deduplication_key ON bots (project_id, deduplication_key)
 	WHERE state NOT IN ('ended', 'fatal_error', 'data_deleted');
 CREATE INDEX bots_by_deduplication_key ON bots (project_id, deduplication_key);
+CREATE INDEX bots_due ON bots (project_id, coalesce(join_at, created_at))
+	WHERE state IN ('scheduled', 'staged', 'ready');
+CREATE INDEX bots_held ON bots (held_until, project_id)
+	WHERE held_until IS NOT NULL AND state IN ('scheduled', 'staged', 'ready');
+CREATE INDEX bots_leased ON bots (lease_expires_at, project_id) WHERE lease_expires_at IS NOT NULL;
 
 -- What happened to a bot, oldest first.
 CREATE TABLE bot_events (

@@ -10,8 +10,9 @@ from support.time_travel import write
 BOTS = "/api/v1/bots"
 LINK = "https://zoom.us/j/85512345678?pwd=abc123"
 KEYS = ["id", "meeting_url", "meeting_id", "bot_name", "state", "join_flow", "join_flow_reason",
-        "zoom_oauth_connection_id", "zoom_settings", "join_at", "deduplication_key", "metadata",
-        "events", "recording_state", "transcription_state", "created_at", "updated_at"]
+        "zoom_oauth_connection_id", "zoom_settings", "wait_for_onbehalf_user", "onbehalf_user_timeout_s",
+        "join_at", "deduplication_key", "metadata", "events", "recording_state", "transcription_state",
+        "created_at", "updated_at"]
 FINAL = ("ended", "fatal_error", "data_deleted")
 JOINING = ("joining", "waiting_room", "joined_recording", "leaving", "post_processing", *FINAL)
 INSTANT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -24,7 +25,7 @@ def api(either_api):
 
 @pytest.fixture
 def set_state(stack):
-    """Moves a bot as a runner would; runners have no part of the API yet."""
+    """Moves a bot without a runner: no test here is about how it gets there."""
     def set_state(bot, state):
         assert write(stack, "UPDATE bots SET state = ? WHERE public_id = ?", state, bot["id"]) == 1
     return set_state
@@ -67,7 +68,8 @@ def test_a_bot_has_all_its_keys_and_comes_back_as_it_was_made(api):
     assert bot == {
         "id": bot["id"], "meeting_url": LINK, "meeting_id": "85512345678", "bot_name": "Notetaker",
         "state": "ready", "join_flow": "standard", "join_flow_reason": "no_connection_for_meeting",
-        "zoom_oauth_connection_id": None, "zoom_settings": None, "join_at": None,
+        "zoom_oauth_connection_id": None, "zoom_settings": None,
+        "wait_for_onbehalf_user": False, "onbehalf_user_timeout_s": None, "join_at": None,
         "deduplication_key": None, "metadata": {}, "events": [], "recording_state": "not_started",
         "transcription_state": "not_started", "created_at": bot["created_at"],
         "updated_at": bot["created_at"]}

@@ -14,7 +14,7 @@ from zoom_simulator.client import ZoomSimulator
 
 BOTS = "/api/v1/bots"
 KEYS = ["join_flow", "join_flow_reason", "zoom_oauth_connection_id", "app_privilege_token",
-        "app_privilege_token_expires_at", "onbehalf_token", "zak_token", "join_token", "zoom"]
+        "app_privilege_token_expires_at", "onbehalf_token", "zak_token", "join_token", "zoom", "onbehalf_user_present"]
 RECORDING_PATH = "/v2/meetings/*/jointoken/local_recording"
 
 
@@ -78,7 +78,8 @@ def test_the_host_mints_the_local_recording_token(meeting):
         "join_flow": "token", "join_flow_reason": None, "zoom_oauth_connection_id": meeting.host.id,
         "app_privilege_token": minted["token"],
         "app_privilege_token_expires_at": tokens["app_privilege_token_expires_at"],
-        "onbehalf_token": None, "zak_token": None, "join_token": None, "zoom": None}
+        "onbehalf_token": None, "zak_token": None, "join_token": None, "zoom": None,
+        "onbehalf_user_present": None}
     assert minted["meeting_id"] == meeting.meeting["id"] and minted["bypass_waiting_room"] is True
     expires_at = datetime.fromisoformat(tokens["app_privilege_token_expires_at"].replace("Z", "+00:00"))
     assert 110 < (expires_at - asked_at).total_seconds() < 121

@@ -97,6 +97,25 @@ static void read_connection(struct input *input, struct bot *bot)
 	read_string(input, field, PUBLIC_ID_BYTES_MAX, NULL, &bot->asked_connection_public_id);
 }
 
+/* Whether runners are kept waiting for the on-behalf user, and how long. */
+static void read_wait(struct input *input, struct bot *bot)
+{
+	static const char field[] = "wait_for_onbehalf_user", limit[] = "onbehalf_user_timeout_s";
+	const int former_s = bot->onbehalf_user_timeout_s;
+	const bool waits = input_bool(input, field, former_s != 0 && !input_is_null(input, field));
+	const bool keeps = former_s != 0 && !input_is_null(input, limit);
+	const int64_t timeout_s =
+		input_int(input, limit, ONBEHALF_USER_TIMEOUT_S_MIN, ONBEHALF_USER_TIMEOUT_S_MAX,
+			  keeps ? former_s : ONBEHALF_USER_TIMEOUT_S_DEFAULT);
+
+	if (!waits && input_has(input, limit))
+		input_refuse(input, limit, "is of use only with %s", field);
+	if (waits && bot->onbehalf_user_id == NULL)
+		input_refuse(input, field,
+			     "needs zoom_settings.onbehalf_token: there is no user to wait for");
+	bot->onbehalf_user_timeout_s = waits ? (int)timeout_s : 0;
+}
+
 static void read_join_at(struct input *input, instant now, struct bot *bot)
 {
 	const bool is_sent = input_has(input, "join_at") || input_is_null(input, "join_at");
@@ -142,6 +161,7 @@ bool bot_input_read(struct arena *arena, json_t *body, instant now, struct bot *
 	read_string(&input, "bot_name", BOT_NAME_BYTES_MAX, default_bot_name, &bot->bot_name);
 	read_connection(&input, bot);
 	read_zoom_settings(&input, bot);
+	read_wait(&input, bot);
 	read_join_at(&input, now, bot);
 	read_string(&input, "deduplication_key", DEDUPLICATION_KEY_BYTES_MAX, NULL,
 		    &bot->deduplication_key);

@@ -43,6 +43,12 @@ json_t *bot_json(const struct bot *bot, const struct bot_event *events, int even
 	json_object_set_new(json, "zoom_oauth_connection_id",
 			    json_string_or_null(bot->connection_public_id));
 	json_object_set_new(json, "zoom_settings", stored_json(bot->zoom_settings));
+	json_object_set_new(json, "wait_for_onbehalf_user",
+			    json_boolean(bot->onbehalf_user_timeout_s != 0));
+	json_object_set_new(json, "onbehalf_user_timeout_s",
+			    bot->onbehalf_user_timeout_s != 0
+				    ? json_integer(bot->onbehalf_user_timeout_s)
+				    : json_null());
 	json_object_set_new(json, "join_at", instant_json(bot->join_at));
 	json_object_set_new(json, "deduplication_key", json_string_or_null(bot->deduplication_key));
 	json_object_set_new(json, "metadata", stored_json(bot->metadata));

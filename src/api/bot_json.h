@@ -3,6 +3,7 @@
 #define API_BOT_JSON_H
 
 #include "store/bot.h"
+#include "store/bot_event.h"
 
 #include <jansson.h>
 

@@ -1,11 +1,14 @@
 #include "api/bots.h"
 
 #include "api/bot_input.h"
-#include "api/bot_json.h"
 #include "api/bot_plan.h"
+#include "api/bot_request.h"
 #include "api/broker_context.h"
 #include "api/limits.h"
 #include "api/list.h"
+#include "bot/hold.h"
+#include "bot/life.h"
+#include "bot/transition.h"
 #include "http/input.h"
 #include "serve/context.h"
 #include "store/bot.h"
@@ -13,39 +16,7 @@
 #include "store/transaction.h"
 #include "zoom/meeting_url.h"
 
-static bool find_bot(struct context *context, const struct request *request, struct bot *bot,
-		     struct error *err)
-{
-	const char *public_id = request_path_parameter(request, "id");
-	bool found;
-
-	if (!bot_find(context->db, context->arena, context->project_id, public_id, &found, bot,
-		      err))
-		return false;
-	return found || error_set(err, ERROR_NOT_FOUND, "there is no such bot in this project");
-}
-
-static bool render(struct context *context, const struct bot *bot, json_t **json, struct error *err)
-{
-	struct bot_event *events;
-	int count;
-
-	if (!bot_list_events(context->db, context->arena, bot->id, &events, &count, err))
-		return false;
-	*json = bot_json(bot, events, count);
-	return true;
-}
-
-static bool respond_bot(struct context *context, struct response *response, int status,
-			const struct bot *bot, struct error *err)
-{
-	json_t *json;
-
-	if (!render(context, bot, &json, err))
-		return false;
-	respond_json(response, context->arena, status, json);
-	return true;
-}
+#include <string.h>
 
 /* The connection that the customer named; it must be one of the project's. */
 static bool find_asked_connection(struct context *context, struct bot *bot, struct error *err)
@@ -65,14 +36,17 @@ static bool find_asked_connection(struct context *context, struct bot *bot, stru
 	return true;
 }
 
-static bool decide_join_flow(struct context *context, struct bot *bot, struct error *err)
+/* How it joins and from when on, as far as that is decided beforehand. */
+static bool plan(struct context *context, struct bot *bot, struct error *err)
 {
 	struct broker broker = broker_of(context);
-	struct join_plan plan;
+	struct join_plan join_plan;
 
-	if (!find_asked_connection(context, bot, err) || !bot_plan_make(&broker, bot, &plan, err))
+	if (!find_asked_connection(context, bot, err) ||
+	    !bot_plan_make(&broker, bot, &join_plan, err))
 		return false;
-	bot_plan_note(bot, plan.is_token_flow, plan.reason, &plan);
+	bot_plan_note(bot, join_plan.is_token_flow, join_plan.reason, &join_plan);
+	hold_begin(bot, bot->updated_at);
 	return true;
 }
 
@@ -86,8 +60,7 @@ bool post_bot(struct context *context, const struct request *request, struct res
 	bot.updated_at = context_now(context);
 	if (!request_json(request, false, &body, err) ||
 	    !bot_input_read(context->arena, body, bot.updated_at, &bot, err) ||
-	    !transaction_begin(&transaction, context->db, err) ||
-	    !decide_join_flow(context, &bot, err) ||
+	    !transaction_begin(&transaction, context->db, err) || !plan(context, &bot, err) ||
 	    !bot_add(context->db, context->arena, &bot, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
@@ -139,7 +112,7 @@ bool get_bots(struct context *context, const struct request *request, struct res
 		      &list.count, &list.has_newer, &list.has_older, err))
 		return false;
 	for (int i = 0; i < list.count; i++) {
-		if (!render(context, &bots[i], &json, err))
+		if (!bot_render(context, &bots[i], &json, err))
 			return false;
 		list_add(&list, json, bots[i].id);
 	}
@@ -152,7 +125,7 @@ bool get_bot(struct context *context, const struct request *request, struct resp
 {
 	struct bot bot;
 
-	return find_bot(context, request, &bot, err) &&
+	return bot_of_request(context, request, &bot, err) &&
 	       respond_bot(context, response, 200, &bot, err);
 }
 
@@ -174,7 +147,7 @@ static bool change(struct context *context, json_t *body, struct bot *bot, struc
 	return (is_metadata_only ||
 		refuse_after_joining(bot, "all but metadata can be changed", err)) &&
 	       bot_input_read(context->arena, body, bot->updated_at, bot, err) &&
-	       (is_metadata_only || decide_join_flow(context, bot, err)) &&
+	       (is_metadata_only || plan(context, bot, err)) &&
 	       bot_change(context->db, context->arena, bot, err);
 }
 
@@ -188,7 +161,7 @@ bool patch_bot(struct context *context, const struct request *request, struct re
 
 	if (!request_json(request, false, &body, err) ||
 	    !transaction_begin(&transaction, context->db, err) ||
-	    !find_bot(context, request, &bot, err) || !change(context, body, &bot, err) ||
+	    !bot_of_request(context, request, &bot, err) || !change(context, body, &bot, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
 	return respond_bot(context, response, 200, &bot, err);
@@ -201,10 +174,38 @@ bool delete_bot(struct context *context, const struct request *request, struct r
 	struct bot bot;
 
 	if (!transaction_begin(&transaction, context->db, err) ||
-	    !find_bot(context, request, &bot, err) ||
+	    !bot_of_request(context, request, &bot, err) ||
 	    !refuse_after_joining(&bot, "it can be deleted", err) ||
 	    !bot_remove(context->db, bot.id, err) || !transaction_commit(&transaction, err))
 		return false;
 	respond_json(response, context->arena, 200, json_object());
 	return true;
+}
+
+/* The runner hears of it with its next sign of life. Asked again, it is still leaving. */
+static bool leave(struct context *context, struct bot *bot, struct error *err)
+{
+	const struct bot_event event = {EVENT_LEAVE_REQUESTED, SUB_TYPE_USER_REQUESTED, NULL,
+					context_now(context)};
+
+	return strcmp(bot->state, "leaving") == 0 ||
+	       life_apply(context->db, context->arena, bot, &event, err);
+}
+
+bool post_bot_leave(struct context *context, const struct request *request,
+		    struct response *response, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	SCOPED(json_decrefp) json_t *body = NULL;
+	struct input input;
+	struct bot bot;
+
+	if (!request_json(request, true, &body, err))
+		return false;
+	input = input_of_json(context->arena, body);
+	if (!input_end(&input, err) || !transaction_begin(&transaction, context->db, err) ||
+	    !bot_of_request(context, request, &bot, err) || !leave(context, &bot, err) ||
+	    !transaction_commit(&transaction, err))
+		return false;
+	return respond_bot(context, response, 200, &bot, err);
 }

@@ -1,4 +1,4 @@
-/* How long the fields may be that callers send; http/message.h limits the request as a whole. */
+/* How long and how large the fields may be that callers send; http/message.h limits the request as a whole. */
 #ifndef API_LIMITS_H
 #define API_LIMITS_H
 
@@ -21,6 +21,15 @@ enum {
 	MEETING_TEXT_BYTES_MAX = 16 << 10, /* a whole invitation with the world's dial-in numbers */
 	MEETING_FILTER_BYTES_MAX = 4 << 10,
 	BOT_NAME_BYTES_MAX = 128,
+
+	ONBEHALF_USER_TIMEOUT_S_MIN = 10,
+	ONBEHALF_USER_TIMEOUT_S_MAX = 24 * 3600,
+	ONBEHALF_USER_TIMEOUT_S_DEFAULT = 600,
+	RUNNER_ID_BYTES_MAX = 128,
+	LEASE_TOKEN_BYTES_MAX = 64,
+	LEASE_S_MIN = 10,
+	LEASE_S_MAX = 3600,
+	LEASE_S_DEFAULT = 60,
 };
 
 #endif

@@ -7,8 +7,16 @@
 #include "http/json.h"
 #include "serve/context.h"
 #include "store/bot.h"
+#include "store/bot_presence.h"
 
-static json_t *tokens_json(const struct bot *bot, const struct join_tokens *tokens)
+static json_t *presence_json(enum presence presence)
+{
+	return presence == PRESENCE_UNKNOWN ? json_null()
+					    : json_boolean(presence == PRESENCE_PRESENT);
+}
+
+static json_t *tokens_json(const struct bot *bot, const struct join_tokens *tokens,
+			   enum presence presence)
 {
 	json_t *json = json_object();
 
@@ -28,6 +36,7 @@ static json_t *tokens_json(const struct bot *bot, const struct join_tokens *toke
 			    tokens->failure.class != ZOOM_FAILURE_NONE
 				    ? zoom_failure_json(&tokens->failure)
 				    : json_null());
+	json_object_set_new(json, "onbehalf_user_present", presence_json(presence));
 	return json;
 }
 
@@ -45,6 +54,18 @@ static bool mint(struct broker *broker, struct bot *bot, struct join_tokens *tok
 	join_tokens_mint(broker, &plan, tokens);
 	return !bot_plan_note(bot, tokens->is_token_flow, tokens->reason, &plan) ||
 	       bot_set_join_flow(broker->db, bot, clock_now(broker->clock), err);
+}
+
+/* Where the database fails nothing is known, and err says why for the log. */
+static enum presence find_presence(struct context *context, const struct bot *bot,
+				   struct error *err)
+{
+	enum presence presence;
+
+	if (bot->onbehalf_user_id == NULL ||
+	    !bot_presence_find(context->db, bot->id, context_now(context), &presence, err))
+		return PRESENCE_UNKNOWN;
+	return presence;
 }
 
 bool post_bot_zoom_tokens(struct context *context, const struct request *request,
@@ -65,6 +86,7 @@ bool post_bot_zoom_tokens(struct context *context, const struct request *request
 	else if ((!is_read || !mint(&broker, &bot, &tokens, err)) && !tokens.is_token_flow &&
 		 tokens.reason == NULL)
 		tokens.reason = arena_strdup(context->arena, err->code);
-	respond_json(response, context->arena, 200, tokens_json(&bot, &tokens));
+	respond_json(response, context->arena, 200,
+		     tokens_json(&bot, &tokens, find_presence(context, &bot, err)));
 	return true;
 }

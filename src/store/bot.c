@@ -13,7 +13,8 @@
 	" b.is_webinar_link, b.bot_name, b.state, b.join_flow = 'token', b.join_flow_reason,"    \
 	" b.connection_id, c.public_id, b.asked_connection_id, a.public_id, b.onbehalf_user_id," \
 	" b.zoom_settings, b.join_at, b.deduplication_key, b.metadata, b.recording_state,"       \
-	" b.transcription_state, b.created_at, b.updated_at"
+	" b.transcription_state, b.created_at, b.updated_at, b.joined_state,"                    \
+	" b.onbehalf_user_timeout_s, b.held_until, b.runner_id, b.lease_s, b.lease_expires_at"
 #define TABLES                                                                      \
 	" FROM bots b LEFT JOIN zoom_oauth_connections c ON c.id = b.connection_id" \
 	" LEFT JOIN zoom_oauth_connections a ON a.id = b.asked_connection_id"
@@ -90,6 +91,12 @@ static struct bot read_row(struct statement *row, struct arena *arena)
 		.transcription_state = column_text(row, 21, arena),
 		.created_at = column_int(row, 22),
 		.updated_at = column_int(row, 23),
+		.joined_state = column_text(row, 24, arena),
+		.onbehalf_user_timeout_s = (int)column_int(row, 25),
+		.held_until = column_int(row, 26),
+		.runner_id = column_text(row, 27, arena),
+		.lease_s = (int)column_int(row, 28),
+		.lease_expires_at = column_int(row, 29),
 	};
 }
 
@@ -115,6 +122,21 @@ bool bot_find(struct db *db, struct arena *arena, int64_t project_id, const char
 	      bool *found, struct bot *bot, struct error *err)
 {
 	return find(db, arena, find_sql, project_id, public_id, found, bot, err);
+}
+
+static const char find_by_id_sql[] = "SELECT " COLUMNS TABLES " WHERE b.id = $1";
+
+bool bot_find_by_id(struct db *db, struct arena *arena, int64_t id, bool *found, struct bot *bot,
+		    struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, find_by_id_sql);
+
+	bind_int(statement, 1, id);
+	if (!statement_row(statement, found, err))
+		return false;
+	if (*found)
+		*bot = read_row(statement, arena);
+	return true;
 }
 
 /*
@@ -240,15 +262,17 @@ static void bind_settings(struct statement *statement, const struct bot *bot)
 	bind_text(statement, 15, bot->deduplication_key);
 	bind_text(statement, 16, bot->metadata);
 	bind_int(statement, 17, bot->updated_at);
+	bind_int_or_null(statement, 18, bot->onbehalf_user_timeout_s);
+	bind_int_or_null(statement, 19, bot->held_until);
 }
 
 static const char add_sql[] =
 	"INSERT INTO bots (public_id, meeting_url, meeting_id, personal_name, is_webinar_link,"
 	" bot_name, state, join_flow, join_flow_reason, connection_id, asked_connection_id,"
 	" onbehalf_user_id, zoom_settings, join_at, deduplication_key, metadata, recording_state,"
-	" transcription_state, created_at, updated_at, project_id)"
+	" transcription_state, created_at, updated_at, onbehalf_user_timeout_s, held_until, project_id)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
-	" 'not_started', 'not_started', $17, $17, $18)"
+	" 'not_started', 'not_started', $17, $17, $18, $19, $20)"
 	" RETURNING id, created_at, recording_state, transcription_state";
 
 static bool add_row(struct db *db, struct arena *arena, struct bot *bot, struct error *err)
@@ -259,7 +283,7 @@ static bool add_row(struct db *db, struct arena *arena, struct bot *bot, struct 
 	bot->public_id = public_id_make(arena, "bot_");
 	bind_text(add, 1, bot->public_id);
 	bind_settings(add, bot);
-	bind_int(add, 18, bot->project_id);
+	bind_int(add, 20, bot->project_id);
 	if (!statement_row(add, &has_row, err))
 		return false;
 	bot->id = column_int(add, 0);
@@ -279,7 +303,7 @@ static const char change_sql[] =
 	" is_webinar_link = $5, bot_name = $6, state = $7, join_flow = $8, join_flow_reason = $9,"
 	" connection_id = $10, asked_connection_id = $11, onbehalf_user_id = $12,"
 	" zoom_settings = $13, join_at = $14, deduplication_key = $15, metadata = $16,"
-	" updated_at = $17 WHERE id = $1";
+	" updated_at = $17, onbehalf_user_timeout_s = $18, held_until = $19 WHERE id = $1";
 
 static bool change_row(struct db *db, const struct bot *bot, struct error *err)
 {
@@ -310,6 +334,33 @@ bool bot_set_join_flow(struct db *db, const struct bot *bot, instant now, struct
 	return statement_done(set, err);
 }
 
+static const char set_state_sql[] = "UPDATE bots SET state = $2, recording_state = $3,"
+				    " joined_state = $4, updated_at = $5 WHERE id = $1";
+
+bool bot_set_state(struct db *db, const struct bot *bot, struct error *err)
+{
+	SCOPED(statement_release) struct statement *set = db_statement(db, set_state_sql);
+
+	bind_int(set, 1, bot->id);
+	bind_text(set, 2, bot->state);
+	bind_text(set, 3, bot->recording_state);
+	bind_text(set, 4, bot->joined_state);
+	bind_int(set, 5, bot->updated_at);
+	return statement_done(set, err);
+}
+
+static const char end_hold_sql[] =
+	"UPDATE bots SET held_until = NULL, updated_at = $2 WHERE id = $1";
+
+bool bot_end_hold(struct db *db, int64_t id, instant now, struct error *err)
+{
+	SCOPED(statement_release) struct statement *end = db_statement(db, end_hold_sql);
+
+	bind_int(end, 1, id);
+	bind_int(end, 2, now);
+	return statement_done(end, err);
+}
+
 static const char remove_sql[] = "DELETE FROM bots WHERE id = $1";
 
 bool bot_remove(struct db *db, int64_t id, struct error *err)
@@ -318,45 +369,4 @@ bool bot_remove(struct db *db, int64_t id, struct error *err)
 
 	bind_int(removal, 1, id);
 	return statement_done(removal, err);
-}
-
-static const char list_events_sql[] =
-	"SELECT type, sub_type, metadata, created_at FROM"
-	" (SELECT * FROM bot_events WHERE bot_id = $1 ORDER BY id DESC LIMIT $2) AS newest"
-	" ORDER BY id";
-
-/* Room for more: what is there is copied. */
-static struct bot_event *grow(struct arena *arena, const struct bot_event *events, int count,
-			      int room)
-{
-	struct bot_event *grown = arena_alloc(arena, (size_t)room * sizeof(*grown));
-
-	if (count > 0)
-		memcpy(grown, events, (size_t)count * sizeof(*grown));
-	return grown;
-}
-
-bool bot_list_events(struct db *db, struct arena *arena, int64_t bot_id, struct bot_event **events,
-		     int *count, struct error *err)
-{
-	SCOPED(statement_release) struct statement *list = db_statement(db, list_events_sql);
-	int room = 8;
-	bool has_row;
-
-	*events = grow(arena, NULL, 0, room);
-	bind_int(list, 1, bot_id);
-	bind_int(list, 2, BOT_EVENTS_MAX);
-	for (*count = 0;; (*count)++) {
-		if (!statement_row(list, &has_row, err))
-			return false;
-		if (!has_row)
-			return true;
-		if (*count == room) {
-			room *= 2;
-			*events = grow(arena, *events, *count, room);
-		}
-		(*events)[*count] =
-			(struct bot_event){column_text(list, 0, arena), column_text(list, 1, arena),
-					   column_text(list, 2, arena), column_int(list, 3)};
-	}
 }

@@ -1,4 +1,7 @@
-/* Bots: requests to attend one meeting each (table bots), and what happened to them (bot_events). */
+/*
+ * Bots: requests to attend one meeting each (table bots). What happens to them goes through
+ * bot/life.h.
+ */
 #ifndef STORE_BOT_H
 #define STORE_BOT_H
 
@@ -29,6 +32,12 @@ struct bot {
 	const char *metadata;          /* JSON object */
 	const char *recording_state, *transcription_state;
 	instant created_at, updated_at;
+	const char *joined_state;    /* that a breakout room returns to; NULL: in none */
+	int onbehalf_user_timeout_s; /* how long it waits for its on-behalf user; 0: it does not */
+	instant held_until;       /* until then no runner gets it without that user; 0: any does */
+	const char *runner_id;    /* who has it on lease; NULL: nobody */
+	int lease_s;              /* how long a sign of life is good for */
+	instant lease_expires_at; /* 0: its runner has nothing to do for it */
 };
 
 /* All states (zoom-facts section 7), NULL last. */
@@ -43,6 +52,10 @@ bool bot_is_final(const struct bot *bot);
 /* *found is false where there is none; strings live in the arena. */
 bool bot_find(struct db *db, struct arena *arena, int64_t project_id, const char *public_id,
 	      bool *found, struct bot *bot, struct error *err) MUST_CHECK;
+
+/* As bot_find(), by an id of ours. */
+bool bot_find_by_id(struct db *db, struct arena *arena, int64_t id, bool *found, struct bot *bot,
+		    struct error *err) MUST_CHECK;
 
 /* What a list is narrowed to; NULL and 0 narrow nothing. */
 struct bot_filter {
@@ -62,8 +75,8 @@ bool bot_list(struct db *db, struct arena *arena, int64_t project_id,
 bool bot_add(struct db *db, struct arena *arena, struct bot *bot, struct error *err) MUST_CHECK;
 
 /*
- * Writes all that a customer or the decision about the join flow can change of bot->id, its state and
- * updated_at. Fails as bot_add() does.
+ * Writes all that a customer or the decision about the join flow can change of bot->id, its state,
+ * held_until and updated_at. Fails as bot_add() does.
  */
 bool bot_change(struct db *db, struct arena *arena, const struct bot *bot, struct error *err)
 	MUST_CHECK;
@@ -72,18 +85,12 @@ bool bot_change(struct db *db, struct arena *arena, const struct bot *bot, struc
 bool bot_set_join_flow(struct db *db, const struct bot *bot, instant now, struct error *err)
 	MUST_CHECK;
 
+/* Writes its state, recording_state, joined_state and updated_at alone. */
+bool bot_set_state(struct db *db, const struct bot *bot, struct error *err) MUST_CHECK;
+
+/* Whoever asks for it may have it, whether its on-behalf user is there or not. */
+bool bot_end_hold(struct db *db, int64_t id, instant now, struct error *err) MUST_CHECK;
+
 bool bot_remove(struct db *db, int64_t id, struct error *err) MUST_CHECK;
-
-struct bot_event {
-	const char *type;
-	const char *sub_type; /* NULL: none */
-	const char *metadata; /* JSON object; NULL: none */
-	instant created_at;
-};
-
-/* Oldest first; of very many the newest BOT_EVENTS_MAX. */
-enum { BOT_EVENTS_MAX = 500 };
-bool bot_list_events(struct db *db, struct arena *arena, int64_t bot_id, struct bot_event **events,
-		     int *count, struct error *err) MUST_CHECK;
 
 #endif

@@ -28,3 +28,16 @@ ALTER TABLE zoom_authorizations ADD COLUMN holder_process INTEGER;
 ALTER TABLE zoom_authorizations ADD COLUMN exchange_began_at INTEGER;
 CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchange_began_at)
 	WHERE exchange_began_at IS NOT NULL;
+
+ALTER TABLE bots ADD COLUMN joined_state TEXT;
+ALTER TABLE bots ADD COLUMN onbehalf_user_timeout_s INTEGER;
+ALTER TABLE bots ADD COLUMN held_until INTEGER;
+ALTER TABLE bots ADD COLUMN runner_id TEXT;
+ALTER TABLE bots ADD COLUMN lease_token_sha256 BLOB;
+ALTER TABLE bots ADD COLUMN lease_s INTEGER;
+ALTER TABLE bots ADD COLUMN lease_expires_at INTEGER;
+CREATE INDEX bots_due ON bots (project_id, coalesce(join_at, created_at))
+	WHERE state IN ('scheduled', 'staged', 'ready');
+CREATE INDEX bots_held ON bots (held_until, project_id)
+	WHERE held_until IS NOT NULL AND state IN ('scheduled', 'staged', 'ready');
+CREATE INDEX bots_leased ON bots (lease_expires_at, project_id) WHERE lease_expires_at IS NOT NULL;

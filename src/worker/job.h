@@ -28,6 +28,7 @@ struct job {
 extern const struct job meeting_sync_job; /* reads the meetings that a user hosts */
 extern const struct job token_upkeep_job; /* keeps refresh tokens alive, finds revoked users */
 extern const struct job authorization_finish_job; /* finishes what a code exchange left open */
-extern const struct job clean_up_job;             /* drops what is old */
+extern const struct job bot_lease_job; /* settles what runners left, and holds that ran out */
+extern const struct job clean_up_job;  /* drops what is old */
 
 #endif

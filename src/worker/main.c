@@ -26,6 +26,7 @@ static const struct job *const jobs[] = {
 	&authorization_finish_job,
 	&token_upkeep_job,
 	&meeting_sync_job,
+	&bot_lease_job,
 	&clean_up_job,
 };
 

@@ -1,4 +1,5 @@
 #include "store/bot.h"
+#include "store/bot_event.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -121,6 +122,12 @@ static void assert_same_bot(const struct bot *a, const struct bot *b)
 	assert_same_text(a->transcription_state, b->transcription_state);
 	assert_int_equal(a->created_at, b->created_at);
 	assert_int_equal(a->updated_at, b->updated_at);
+	assert_same_text(a->joined_state, b->joined_state);
+	assert_int_equal(a->onbehalf_user_timeout_s, b->onbehalf_user_timeout_s);
+	assert_int_equal(a->held_until, b->held_until);
+	assert_same_text(a->runner_id, b->runner_id);
+	assert_int_equal(a->lease_s, b->lease_s);
+	assert_int_equal(a->lease_expires_at, b->lease_expires_at);
 }
 
 static struct bot full_bot(void)
@@ -137,6 +144,8 @@ static struct bot full_bot(void)
 	bot.connection_id = bot.asked_connection_id = 7;
 	bot.connection_public_id = bot.asked_connection_public_id = "zoauth_7";
 	bot.onbehalf_user_id = "user";
+	bot.onbehalf_user_timeout_s = 600;
+	bot.held_until = 5000;
 	bot.zoom_settings = "{\"sdk\":\"web\"}";
 	bot.join_at = 5000;
 	bot.deduplication_key = "key";
@@ -326,7 +335,7 @@ static void events_come_oldest_first(void **state)
 	run(fixture,
 	    "INSERT INTO bot_events (bot_id, type, sub_type, metadata, created_at) VALUES"
 	    " (1, 'join_requested', NULL, NULL, 10), (1, 'fatal_error', 'heartbeat_timeout', '{}', 20)");
-	must(bot_list_events(fixture->db, &fixture->arena, bot.id, &events, &count, &fixture->err),
+	must(bot_event_list(fixture->db, &fixture->arena, bot.id, &events, &count, &fixture->err),
 	     &fixture->err);
 	assert_int_equal(count, 2);
 	assert_string_equal(events[0].type, "join_requested");
@@ -348,7 +357,7 @@ static void of_very_many_events_the_newest_are_told(void **state)
 	run(fixture,
 	    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 502)"
 	    " INSERT INTO bot_events (bot_id, type, created_at) SELECT 1, 'recording_paused', i FROM n");
-	must(bot_list_events(fixture->db, &fixture->arena, bot.id, &events, &count, &fixture->err),
+	must(bot_event_list(fixture->db, &fixture->arena, bot.id, &events, &count, &fixture->err),
 	     &fixture->err);
 	assert_int_equal(count, BOT_EVENTS_MAX);
 	assert_int_equal(events[0].created_at, 3);
