@@ -71,7 +71,7 @@ def test_a_refusal_is_there_in_zooms_words_and_what_it_led_to(logs):
     assert disconnected["type"] == "disconnected" and disconnected["code"] == "invalid_grant"
     assert refused["error"] in disconnected["error"]
     logs.connected.authorize().must_be(201)
-    assert types(logs.of_connection())[-3:] == ["authorized", "disconnected", "refresh_refused"]
+    assert types(logs.of_connection())[-4:] == ["authorized", "reconnected", "disconnected", "refresh_refused"]
 
 
 def test_what_passes_is_a_failure_and_no_refusal(logs):

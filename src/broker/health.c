@@ -1,6 +1,7 @@
 #include "broker/health.h"
 
 #include "store/app.h"
+#include "store/bot_join_flow.h"
 #include "store/connection.h"
 #include "store/credentials.h"
 #include "store/log_entry.h"
@@ -18,7 +19,8 @@ bool health_disconnect(struct db *db, int64_t connection_id, const char *failure
 
 	return connection_disconnect(db, connection_id, failure_code, failure_error, now, &changed,
 				     err) &&
-	       (!changed || log_entry_add(db, &entry, err)) &&
+	       (!changed || (log_entry_add(db, &entry, err) &&
+			     bot_join_flow_leave_token(db, connection_id, now, err))) &&
 	       credentials_park(db, connection_id, err);
 }
 
@@ -38,7 +40,8 @@ bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct 
 	bool changed;
 
 	return connection_reconnect(db, connection_id, now, &changed, err) &&
-	       (!changed || log_entry_add(db, &entry, err));
+	       (!changed || (log_entry_add(db, &entry, err) &&
+			     bot_join_flow_return_to_token(db, connection_id, now, err)));
 }
 
 /* *changed tells whether the app was not taken so before. */

@@ -33,7 +33,7 @@ bool health_disconnect_and_erase(struct db *db, int64_t connection_id, const cha
 				 const char *failure_error, instant now, struct error *err)
 	MUST_CHECK;
 
-/* The credentials turned out to be good after all. Nothing happens to a connected one. */
+/* The credentials turned out to be good after all, or the user has authorized again. Nothing happens to a connected one. */
 bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct error *err)
 	MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include "base/failpoint.h"
 #include "broker/authorization_tokens.h"
 #include "broker/connection_log.h"
+#include "broker/health.h"
 #include "broker/refresh.h"
 #include "broker/scopes.h"
 #include "http/json.h"
@@ -245,11 +246,22 @@ static bool compare_age(struct settlement *settlement, const struct connection *
 	return true;
 }
 
+/* Whatever it was before, it is connected now, and whoever hears of that hears it from health. */
+static bool reauthorize(struct settlement *settlement, const struct connection *connection,
+			struct error *err)
+{
+	const struct broker *broker = settlement->broker;
+	const instant now = clock_now(broker->clock);
+
+	return connection_reauthorize(broker->db, connection, now, err) &&
+	       health_reconnect(broker->db, connection->id, now, err) &&
+	       hand_over_tokens(settlement, connection, err);
+}
+
 /* The user has a connection already, which keeps its id; refused is what speaks against the request. */
 static bool settle_existing(struct settlement *settlement, struct connection *existing,
 			    const struct error *refused, struct error *err)
 {
-	const struct broker *broker = settlement->broker;
 	bool are_older;
 
 	if (settlement->is_void)
@@ -261,8 +273,7 @@ static bool settle_existing(struct settlement *settlement, struct connection *ex
 	fill_user(settlement, existing);
 	if (refused->kind == ERROR_NONE)
 		fill_settings(settlement->request, existing);
-	return connection_reauthorize(broker->db, existing, clock_now(broker->clock), err) &&
-	       hand_over_tokens(settlement, existing, err);
+	return reauthorize(settlement, existing, err);
 }
 
 /* The customer's user of this key has another Zoom user now. */
@@ -274,8 +285,7 @@ static bool settle_moved(struct settlement *settlement, struct connection *moved
 	fill_settings(settlement->request, moved);
 	return meeting_remove_all(broker->db, moved->id, err) &&
 	       participant_remove_all(broker->db, moved->id, err) &&
-	       connection_reauthorize(broker->db, moved, clock_now(broker->clock), err) &&
-	       hand_over_tokens(settlement, moved, err);
+	       reauthorize(settlement, moved, err);
 }
 
 static bool settle_new(struct settlement *settlement, struct connection *added, struct error *err)

@@ -232,7 +232,6 @@ static const char reauthorize_sql[] =
 	"UPDATE zoom_oauth_connections SET zoom_user_id = $4, account_id = $5, email = $6, pmi = $7,"
 	" personal_name = $8, profile_at = $9, deduplication_key = $10, metadata = $11, scopes = $12,"
 	" is_local_recording_token_supported = $13, is_onbehalf_token_supported = $14,"
-	" state = 'connected', failure_code = NULL, failure_error = NULL, failure_at = NULL,"
 	" next_sync_at = $15, sync_attempts = 0, updated_at = $15"
 	" WHERE id = $1 AND project_id = $2 AND app_id = $3";
 

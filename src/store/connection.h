@@ -72,7 +72,7 @@ bool connection_add(struct db *db, struct arena *arena, struct connection *conne
 
 /*
  * The user has authorized (again): writes the user's facts, settings and scopes of connection->id,
- * makes it connected and due for a sync now.
+ * and makes it due for a sync now. Its state is broker/health.h's.
  */
 bool connection_reauthorize(struct db *db, const struct connection *connection, instant now,
 			    struct error *err) MUST_CHECK;
@@ -95,7 +95,7 @@ bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
 			   const char *failure_error, instant now, bool *changed, struct error *err)
 	MUST_CHECK;
 
-/* The only way back but connection_reauthorize(): the credentials turned out to be good. */
+/* The only way back: the credentials turned out to be good, or there are new ones. */
 bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed, struct error *err)
 	MUST_CHECK;
 
