@@ -53,15 +53,26 @@ demo:
 
 test:
 	@scripts/deps
-	$(SUBMAKE) all run-units bench-programs
+	$(SUBMAKE) all run-units bench-programs docs
 	$(SUBMAKE) check
 	@tests/house/floors
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3
-	@$(call PYTEST,$(BUILD)) --dist loadfile --ignore tests/faults tests
+	@$(call PYTEST,$(BUILD)) --dist loadfile --all-described --ignore tests/faults tests
 	$(SUBMAKE) faults FAULTS='-m short'
 
 check:
 	$(SUBMAKE) run-units BUILD=$(BUILD)/asan CFLAGS='$(SANITIZED)'
+
+# The reference of the API, drawn from its description; nginx serves it under /docs/.
+docs: $(BUILD)/npm/installed
+	@mkdir -p $(BUILD)/docs
+	@cp docs/reference.html $(BUILD)/docs/index.html
+	@cp $(BUILD)/npm/node_modules/redoc/bundles/redoc.standalone.js $(BUILD)/docs/
+$(BUILD)/npm/installed: tests/openapi/package.json tests/openapi/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D) && echo "  NPM  $(@D)"
+	@npm ci --prefix $(@D) --omit=optional --ignore-scripts --no-audit --no-fund >$(@D)/npm.log 2>&1 || \
+		{ cat $(@D)/npm.log >&2; exit 1; }
+	@touch $@
 
 # Processes that are killed and stopped at every step, and machines that fail, in a build with failpoints.
 faults:
@@ -138,12 +149,12 @@ FUZZ_LIBS = -fsanitize=fuzzer -Wl,--wrap=http_client_call
 LINK = @mkdir -p $(@D) && echo "  LINK $@" && $(CC) $(HALLPASS_CFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) \
 	$(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(HALLPASS_LIBS)
 
-$(LIBRARY): $(MEMBERS) $(BUILD)/obj/sql.o $(BUILD)/members
+$(LIBRARY): $(MEMBERS) $(BUILD)/obj/sql.o $(BUILD)/obj/openapi_json.o $(BUILD)/members
 	@rm -f $@ && echo "  AR   $@" && $(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(COMPILE)
-$(BUILD)/obj/sql.o: $(BUILD)/sql.c $(BUILD)/flags
+$(BUILD)/obj/sql.o $(BUILD)/obj/openapi_json.o: $(BUILD)/obj/%.o: $(BUILD)/%.c $(BUILD)/flags
 	$(COMPILE)
 COMPILE = @mkdir -p $(@D) && echo "  CC   $@" && $(CC) $(HALLPASS_CFLAGS) $(if $(findstring /tests/,$@),-Itests,$(ANALYZER)) \
 	$(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -154,6 +165,13 @@ $(BUILD)/sql.c: schema.sql $(wildcard src/store/upgrade_*.sql)
 	@mkdir -p $(@D) && for file in $^; do name=$$(basename $$file .sql)_sql; \
 		echo "extern const char $$name[];"; echo "const char $$name[] ="; \
 		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $$file && echo ';'; done >$@
+
+# The API description likewise, as the JSON that is served.
+$(BUILD)/openapi_json.c: docs/openapi.yaml
+	@mkdir -p $(@D) && /usr/bin/python3 -c 'import json, sys, yaml; \
+		text = json.dumps(yaml.safe_load(sys.stdin), separators=(",", ":")); \
+		print("extern const char openapi_json[];\nconst char openapi_json[] ="); \
+		print("\n".join(json.dumps(text[i:i + 80]) for i in range(0, len(text), 80)) + ";")' <$< >$@
 
 # Each changes when what it lists does: other flags compile everything anew, another list of sources archives.
 $(BUILD)/flags: LIST = $(CC) $(HALLPASS_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(HALLPASS_LDFLAGS) $(LDFLAGS) $(HALLPASS_LIBS)
@@ -167,7 +185,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all units run-units bench-programs bench-tokens demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench-tokens demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

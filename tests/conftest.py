@@ -2,13 +2,42 @@
 
 import contextlib
 import functools
+import json
 
 import pytest
 
+from support.http_client import description
 from support.secret_register import SecretRegister
 from support.stack import Stack
 from support.zoom_user import connect_user as connect, register_app as register
 from zoom_simulator.client import ZoomSimulator
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all-described", action="store_true",
+                     help="fail where docs/openapi.yaml describes an answer that no case got")
+
+
+def pytest_sessionfinish(session):
+    """Each process tells what its cases reached; the one that started the others adds it up."""
+    config = session.config
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        output["reached"] = json.dumps(sorted(description.reached, key=str))
+    elif config.option.all_described and not session.testsfailed:
+        config.unreached = sorted(description.unreached(description.reached))
+        if config.unreached:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    description.reached |= {tuple(each) for each in json.loads(node.workeroutput["reached"])}
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in getattr(config, "unreached", []):
+        terminalreporter.write_line(f"docs/openapi.yaml: {line}", red=True)
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,10 @@ import threading
 
 import pytest
 
-from support.stack import BUILD, free_port
+from support.stack import BUILD, ROOT, free_port
 
 HALLPASS = BUILD / "bin/hallpass"
+SCHEMA_VERSION = re.search(r"schema_version \(version\) VALUES \((\d+)\)", (ROOT / "schema.sql").read_text())[1]
 ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 
 
@@ -95,7 +96,7 @@ def home(empty):
 def test_init_makes_a_database_and_a_key_file_that_are_its_owners_alone(empty):
     output = empty.done("init", umask=0)
     assert f"key file {empty.keys}: made" in output
-    assert f"database {empty.database}: made, schema version 1" in output
+    assert f"database {empty.database}: made, schema version {SCHEMA_VERSION}" in output
     assert mode(empty.database) == mode(empty.keys) == 0o600
     assert empty.sql("PRAGMA journal_mode") == [("wal",)]
     keys = [line for line in empty.keys.read_text().splitlines() if not line.startswith("#")]
@@ -108,7 +109,7 @@ def test_init_again_says_what_is_there_and_changes_nothing(home):
     before = home.files()
     output = home.done("init")
     assert f"key file {home.keys}: is there already" in output
-    assert f"database {home.database}: is there already with schema version 1" in output
+    assert f"database {home.database}: is there already with schema version {SCHEMA_VERSION}" in output
     assert home.files() == before
 
 
@@ -294,13 +295,13 @@ def test_an_api_key_of_no_project_is_refused(home, command):
 
 def test_migrate_says_that_nothing_is_to_do(home):
     before = home.files()
-    assert home.done("migrate") == f"database {home.database}: has schema version 1 already, nothing to do\n"
+    assert home.done("migrate") == f"database {home.database}: has schema version {SCHEMA_VERSION} already, nothing to do\n"
     assert home.files() == before
 
 
 def test_migrate_says_from_which_version_to_which(empty):
     empty.database.touch()
-    assert empty.done("migrate") == f"database {empty.database}: migrated from schema version 0 to 1\n"
+    assert empty.done("migrate") == f"database {empty.database}: migrated from schema version 0 to {SCHEMA_VERSION}\n"
 
 
 def test_another_version_is_refused_by_all_but_migrate(home):

@@ -240,7 +240,7 @@ def test_a_zoom_that_is_down_does_not_prevent_delete(fault, api, zoom, connect_u
 
 
 def test_delete_of_a_dead_connection_asks_nothing_of_zoom(api, zoom, connect_user):
-    user = connect_user()
+    user = synced(connect_user())
     zoom.remove_grant(user.client_id, user.user_id, event=False)
     api.post(f"{path_of(user)}/refresh").must_be(200)
     before = zoom.count_requests(client_id=user.client_id)

@@ -7,13 +7,19 @@ import time
 from urllib.parse import urlencode, urlsplit
 
 from .answer import Answer
+from .api_description import ApiDescription
 
 TIMEOUT_S = 60
 IDLE_S_MAX = 20  # nginx hangs up after 75
 
+description = ApiDescription.load()
+
 
 class Api:
-    """Calls with one API key; `key=None` sends none. `answers` is a file that gets each answer."""
+    """
+    Calls with one API key; `key=None` sends none. `answers` is a file that gets each answer; each must be
+    as docs/openapi.yaml describes it.
+    """
 
     def __init__(self, url, key=None, secrets=None, answers=None):
         self.url, self.key, self.secrets, self.answers = url, key, secrets, answers
@@ -49,6 +55,7 @@ class Api:
         if self.answers:
             with open(self.answers, "ab") as file:
                 file.write(answer.body + b"\n")
+        description.check(method, target, json, answer)
         return answer
 
     def exchange(self, method, target, body, headers):
