@@ -205,8 +205,8 @@ def test_a_body_that_is_not_one_json_object_is_refused(api, stack, project, raw,
     assert bot_count(stack, project) == 0
 
 
-def test_a_body_that_is_not_said_to_be_json_is_refused(api):
-    for content_type in ("text/plain", "application/x-www-form-urlencoded", None):
+def test_a_body_that_is_said_to_be_something_else_is_refused(api):
+    for content_type in ("text/plain", "application/x-www-form-urlencoded"):
         api.post(BOTS, raw=b'{"meeting_url": "x"}', headers={"Content-Type": content_type}).must_be(415)
 
 
