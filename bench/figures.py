@@ -66,8 +66,9 @@ def file_system(directory):
     """"ext4 on vda", as far as /proc tells."""
     path = pathlib.Path(directory).resolve()
     mounts = [line.split() for line in open("/proc/self/mounts")]
+    # In a chroot the root is no mount that it could tell of.
     device, _, kind = max((mount[:3] for mount in mounts if path.is_relative_to(mount[1])),
-                          key=lambda mount: len(mount[1]))
+                          key=lambda mount: len(mount[1]), default=("an unknown disk", "/", "an unknown kind"))
     disk = pathlib.Path(device).name
     rotational = pathlib.Path(f"/sys/class/block/{disk}/queue/rotational")
     spins = rotational.exists() and rotational.read_text().strip() == "1"
