@@ -35,6 +35,7 @@ JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
 SECONDS  ?= 300
 FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 0
 PYTHON   = BUILD=$(abspath $(1)) PYTHONPYCACHEPREFIX=$(abspath $(1))/pycache /usr/bin/python3
 PYTEST   = $(PYTHON) -m pytest -q -n 2 -o cache_dir=$(abspath $(1))/pytest
 
@@ -56,7 +57,7 @@ test:
 	$(SUBMAKE) all run-units bench-programs docs
 	$(SUBMAKE) check
 	@tests/house/floors
-	$(SUBMAKE) fuzz FUZZ_SECONDS=3
+	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_SEED=1
 	@$(call PYTEST,$(BUILD)) --dist loadfile --all-described --ignore tests/faults tests
 	$(SUBMAKE) faults FAULTS='-m short'
 
@@ -87,10 +88,11 @@ soak:
 	@$(call PYTHON,$(BUILD)) tests/soak/soak --seconds $(SECONDS)
 
 # Everything that reads what others wrote, fed by libFuzzer; FUZZ_SECONDS each. What it finds is a test.
+# FUZZ_SEED makes it the same each time, as CI needs it; 0 is another seed each time.
 fuzz:
 	@scripts/deps
 	$(SUBMAKE) fuzzers BUILD=$(BUILD)/fuzzing CC=clang CFLAGS='$(SANITIZED) -fsanitize=fuzzer-no-link'
-	@tests/fuzz/run --seconds $(FUZZ_SECONDS) $(BUILD)/fuzzing
+	@tests/fuzz/run --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) $(BUILD)/fuzzing
 
 # The refresh protocol and its mutilations, exhaustively: tests/model/README.md.
 model:
