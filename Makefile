@@ -109,7 +109,7 @@ bench-tokens:
 lint:
 	clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
 	shellcheck scripts/* .ci/run tests/house/units tests/house/tidy tests/model/run tests/fuzz/run \
-		packaging/systemd/make-units
+		packaging/make-deb packaging/systemd/make-units tests/packaging/boot
 	tests/house/floors
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 		--suppress=ctuuninitvar -Isrc src cgi-bin

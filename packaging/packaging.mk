@@ -16,4 +16,9 @@ install-site:
 			>$(DESTDIR)$(NGINXDIR)/$${file##*/} || exit 1; \
 	done
 
-.PHONY: install-units install-site
+# A Debian package, in $(BUILD).
+deb:
+	@scripts/deps
+	@packaging/make-deb $(BUILD)
+
+.PHONY: install-units install-site deb
