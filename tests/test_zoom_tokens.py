@@ -14,7 +14,8 @@ from zoom_simulator.client import ZoomSimulator
 
 BOTS = "/api/v1/bots"
 KEYS = ["join_flow", "join_flow_reason", "zoom_oauth_connection_id", "app_privilege_token",
-        "app_privilege_token_expires_at", "onbehalf_token", "zak_token", "join_token", "zoom", "onbehalf_user_present"]
+        "app_privilege_token_expires_at", "onbehalf_token", "zak_token", "join_token", "zoom",
+        "onbehalf_user_present"]
 RECORDING_PATH = "/v2/meetings/*/jointoken/local_recording"
 
 
