@@ -1,5 +1,6 @@
 #include "api/bot_json.h"
 
+#include "api/meeting_id_json.h"
 #include "api/time_json.h"
 #include "http/json.h"
 
@@ -18,12 +19,6 @@ static json_t *event_json(const struct bot_event *event)
 	json_object_set_new(json, "metadata", stored_json(event->metadata));
 	json_object_set_new(json, "created_at", instant_json(event->created_at));
 	return json;
-}
-
-/* Zoom writes meeting ids as numbers here and as text there; to customers they are opaque. */
-static json_t *meeting_id_json(int64_t meeting_id)
-{
-	return meeting_id != 0 ? json_sprintf("%lld", (long long)meeting_id) : json_null();
 }
 
 json_t *bot_json(const struct bot *bot, const struct bot_event *events, int event_count)
