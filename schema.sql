@@ -283,6 +283,40 @@ CREATE TABLE bot_events (
 ) STRICT;
 CREATE INDEX bot_events_of_bot ON bot_events (bot_id, id);
 
+-- Addresses that a bot engine fetches tokens from without an API key: each has a secret in its path.
+CREATE TABLE token_callbacks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	public_id TEXT NOT NULL UNIQUE,             -- tcb_…
+	project_id INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+	engine TEXT NOT NULL CHECK (engine IN ('attendee', 'recall', 'meeting_baas', 'meetstream')),
+	name TEXT,                                  -- for people
+	secret_sha256 BLOB NOT NULL UNIQUE,         -- SHA-256 of the path's secret, random enough to need no salt
+	signing_secret BLOB,                        -- sealed; what attendee signs with; NULL: no signature is asked for
+	created_at INTEGER NOT NULL,
+	use_count INTEGER NOT NULL,                 -- how often it was called, …
+	last_used_at INTEGER                        -- … and when last; NULL: never
+) STRICT;
+CREATE INDEX token_callbacks_of_project ON token_callbacks (project_id, id);
+
+-- Each call of such an address: the newest ones of a callback, and for a while.
+CREATE TABLE token_callback_uses (
+	callback_id INTEGER NOT NULL REFERENCES token_callbacks (id) ON DELETE CASCADE,
+	number INTEGER NOT NULL,                    -- the callback's use_count with this one
+	used_at INTEGER NOT NULL,
+	address TEXT NOT NULL,                      -- which one, by its name in the API: "zak_url"
+	engine_bot_id TEXT,                         -- the bot, as the engine calls it; NULL: it did not say
+	meeting_id INTEGER,                         -- NULL: none was named, or it is not known
+	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE SET NULL,
+	                                            -- whose tokens they are; NULL: nobody's
+	tokens TEXT NOT NULL,                       -- which were handed out, space separated; '': none
+	outcome TEXT NOT NULL,                      -- "minted", or why a token that was wanted is not there
+	status INTEGER NOT NULL,                    -- HTTP status of the answer
+	PRIMARY KEY (callback_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX token_callback_uses_of_connection ON token_callback_uses (connection_id)
+	WHERE connection_id IS NOT NULL;
+CREATE INDEX token_callback_uses_by_age ON token_callback_uses (used_at);
+
 -- Hosts of Zoom's that a process has stopped asking because they do not answer, for other processes, the
 -- doctor and the metrics (src/zoom/circuit.h). A row goes with Zoom's next answer; one that is not
 -- written anew for ten minutes counts for nothing.

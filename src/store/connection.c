@@ -119,6 +119,19 @@ bool connection_find_user_in_project(struct db *db, struct arena *arena, int64_t
 		    connection, err);
 }
 
+/* Over the apps, for a key is indexed by app. */
+static const char find_key_in_project_sql[] =
+	"SELECT " COLUMNS TABLES " WHERE c.app_id IN"
+	" (SELECT id FROM zoom_oauth_apps WHERE project_id = $1) AND c.deduplication_key = $2" BEST_FIRST;
+
+bool connection_find_key_in_project(struct db *db, struct arena *arena, int64_t project_id,
+				    const char *deduplication_key, bool *found,
+				    struct connection *connection, struct error *err)
+{
+	return find(db, arena, find_key_in_project_sql, project_id, deduplication_key, found,
+		    connection, err);
+}
+
 static const char find_host_sql[] =
 	"SELECT " COLUMNS TABLES " WHERE c.project_id = $1 AND c.id IN"
 	" (SELECT connection_id FROM zoom_meetings WHERE meeting_id = $2 AND connection_id IS NOT NULL"

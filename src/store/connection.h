@@ -47,6 +47,9 @@ bool connection_find_by_key(struct db *db, struct arena *arena, int64_t app_id,
 bool connection_find_user_in_project(struct db *db, struct arena *arena, int64_t project_id,
 				     const char *zoom_user_id, bool *found,
 				     struct connection *connection, struct error *err) MUST_CHECK;
+bool connection_find_key_in_project(struct db *db, struct arena *arena, int64_t project_id,
+				    const char *deduplication_key, bool *found,
+				    struct connection *connection, struct error *err) MUST_CHECK;
 bool connection_find_host(struct db *db, struct arena *arena, int64_t project_id,
 			  int64_t meeting_id, bool *found, struct connection *connection,
 			  struct error *err) MUST_CHECK;

@@ -22,6 +22,10 @@ struct sealed_column {
 	" JOIN zoom_oauth_apps a ON a.id = v.app_id"                                \
 	" WHERE v.public_id > $1 AND v." column " IS NOT NULL ORDER BY v.public_id LIMIT $2"
 
+#define CALLBACK_VALUES(column)                                         \
+	"SELECT public_id, project_id, " column " FROM token_callbacks" \
+	" WHERE public_id > $1 AND " column " IS NOT NULL ORDER BY public_id LIMIT $2"
+
 #define APP_REPLACE(column)                          \
 	"UPDATE zoom_oauth_apps SET " column " = $3" \
 	" WHERE public_id = $1 AND " column " = $2"
@@ -30,6 +34,10 @@ struct sealed_column {
 	" AND connection_id = (SELECT id FROM zoom_oauth_connections WHERE public_id = $1)"
 #define AUTHORIZATION_REPLACE(column)                    \
 	"UPDATE zoom_authorizations SET " column " = $3" \
+	" WHERE public_id = $1 AND " column " = $2"
+
+#define CALLBACK_REPLACE(column)                     \
+	"UPDATE token_callbacks SET " column " = $3" \
 	" WHERE public_id = $1 AND " column " = $2"
 
 static const struct sealed_column columns[] = {
@@ -45,6 +53,8 @@ static const struct sealed_column columns[] = {
 	 AUTHORIZATION_REPLACE("access_token")},
 	{"zoom_authorizations", "refresh_token", AUTHORIZATION_VALUES("refresh_token"),
 	 AUTHORIZATION_REPLACE("refresh_token")},
+	{"token_callbacks", "signing_secret", CALLBACK_VALUES("signing_secret"),
+	 CALLBACK_REPLACE("signing_secret")},
 };
 
 static_assert(COUNT_OF(columns) == SEALED_COLUMN_COUNT, "the header tells how many there are");

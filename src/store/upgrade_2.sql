@@ -41,3 +41,33 @@ CREATE INDEX bots_due ON bots (project_id, coalesce(join_at, created_at))
 CREATE INDEX bots_held ON bots (held_until, project_id)
 	WHERE held_until IS NOT NULL AND state IN ('scheduled', 'staged', 'ready');
 CREATE INDEX bots_leased ON bots (lease_expires_at, project_id) WHERE lease_expires_at IS NOT NULL;
+
+CREATE TABLE token_callbacks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	public_id TEXT NOT NULL UNIQUE,
+	project_id INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+	engine TEXT NOT NULL CHECK (engine IN ('attendee', 'recall', 'meeting_baas', 'meetstream')),
+	name TEXT,
+	secret_sha256 BLOB NOT NULL UNIQUE,
+	signing_secret BLOB,
+	created_at INTEGER NOT NULL,
+	use_count INTEGER NOT NULL,
+	last_used_at INTEGER
+) STRICT;
+CREATE INDEX token_callbacks_of_project ON token_callbacks (project_id, id);
+CREATE TABLE token_callback_uses (
+	callback_id INTEGER NOT NULL REFERENCES token_callbacks (id) ON DELETE CASCADE,
+	number INTEGER NOT NULL,
+	used_at INTEGER NOT NULL,
+	address TEXT NOT NULL,
+	engine_bot_id TEXT,
+	meeting_id INTEGER,
+	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE SET NULL,
+	tokens TEXT NOT NULL,
+	outcome TEXT NOT NULL,
+	status INTEGER NOT NULL,
+	PRIMARY KEY (callback_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX token_callback_uses_of_connection ON token_callback_uses (connection_id)
+	WHERE connection_id IS NOT NULL;
+CREATE INDEX token_callback_uses_by_age ON token_callback_uses (used_at);

@@ -4,6 +4,7 @@
 #include "store/meeting.h"
 #include "store/participant.h"
 #include "store/periodic_job.h"
+#include "store/token_callback_use.h"
 #include "store/transaction.h"
 #include "worker/job.h"
 
@@ -17,12 +18,13 @@ static const instant doubt_age = 31 * DAY;   /* who may have been voided is rene
 static const instant meeting_age = 60 * DAY; /* each weekly sync confirms those that are to come */
 static const instant forgotten_meeting_age = 7 * DAY;
 static const instant participant_age = 30 * DAY;
+static const instant token_callback_use_age = 90 * DAY;
 
 static bool drop_old(struct context *context, instant now, bool *has_more, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct db *db = context->db;
-	int64_t entries, authorizations, meetings, participants;
+	int64_t entries, authorizations, meetings, participants, uses;
 
 	if (!transaction_begin(&transaction, db, err) ||
 	    !log_entry_clean_up(db, now - log_age, ROWS_MAX, &entries, err) ||
@@ -31,10 +33,11 @@ static bool drop_old(struct context *context, instant now, bool *has_more, struc
 	    !meeting_clean_up(db, now - meeting_age, now - forgotten_meeting_age, ROWS_MAX,
 			      &meetings, err) ||
 	    !participant_clean_up(db, now - participant_age, ROWS_MAX, &participants, err) ||
+	    !token_callback_use_clean_up(db, now - token_callback_use_age, ROWS_MAX, &uses, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
 	*has_more = entries > 0 || authorizations >= ROWS_MAX || meetings >= ROWS_MAX ||
-		    participants >= ROWS_MAX;
+		    participants >= ROWS_MAX || uses >= ROWS_MAX;
 	return true;
 }
 

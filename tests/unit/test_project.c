@@ -95,7 +95,11 @@ static const char everything_sql[] =
 	"  join_flow, connection_id, asked_connection_id, metadata, recording_state,"
 	"  transcription_state, created_at, updated_at) VALUES (1, 'bot_1', 1, 'https://', 0, 'bot',"
 	"  'ready', 'token', 1, 1, '{}', 'not_started', 'not_started', 0, 0);"
-	"INSERT INTO bot_events (bot_id, type, created_at) VALUES (1, 'created', 0);";
+	"INSERT INTO bot_events (bot_id, type, created_at) VALUES (1, 'created', 0);"
+	"INSERT INTO token_callbacks (id, public_id, project_id, engine, secret_sha256, created_at,"
+	"  use_count) VALUES (1, 'tcb_1', 1, 'recall', x'00', 0, 1);"
+	"INSERT INTO token_callback_uses (callback_id, number, used_at, address, connection_id, tokens,"
+	"  outcome, status) VALUES (1, 1, 0, 'zak_url', 1, 'zak_token', 'minted', 200);";
 
 static const char tables_sql[] =
 	"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"

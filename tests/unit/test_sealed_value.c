@@ -6,6 +6,7 @@
 #include "store/schema.h"
 #include "store/sealed_value.h"
 #include "store/statement.h"
+#include "store/token_callback.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -44,7 +45,9 @@ static const char rows_sql[] =
 	"INSERT INTO zoom_oauth_credentials (connection_id, generation, authorized_at, refreshed_at)"
 	"  VALUES (1, 1, 0, 0);"
 	"INSERT INTO zoom_authorizations (app_id, code_sha256, public_id, request, created_at)"
-	"  VALUES (1, x'00', 'zauth_1', '{}', 0);";
+	"  VALUES (1, x'00', 'zauth_1', '{}', 0);"
+	"INSERT INTO token_callbacks (public_id, project_id, engine, secret_sha256, created_at, use_count)"
+	"  VALUES ('tcb_1', 3, 'attendee', x'00', 0, 0);";
 
 static void seal_into(struct db *db, struct keyring *keyring, const char *sql,
 		      struct seal_place place)
@@ -63,6 +66,7 @@ static void fill(struct db *db, struct keyring *keyring)
 	const struct app app = {.public_id = "zoapp_1", .project_id = 3};
 	const struct connection connection = {.public_id = "zoauth_1", .project_id = 3};
 	const struct authorization authorization = {.public_id = "zauth_1"};
+	const struct token_callback callback = {.public_id = "tcb_1", .project_id = 3};
 	struct error err = {0};
 
 	must(db_script(db, rows_sql, &err), &err);
@@ -78,6 +82,8 @@ static void fill(struct db *db, struct keyring *keyring)
 		  authorization_access_token_place(&authorization, 3));
 	seal_into(db, keyring, "UPDATE zoom_authorizations SET refresh_token = $1",
 		  authorization_refresh_token_place(&authorization, 3));
+	seal_into(db, keyring, "UPDATE token_callbacks SET signing_secret = $1",
+		  token_callback_signing_secret_place(&callback));
 }
 
 static struct sealed_value_tally check(struct db *db, struct arena *arena, struct keyring *keyring)
