@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 import pytest
 
+from support.token_callback import TokenCallback
 from support.waiting import wait_until
 from support.zoom_user import connect_user
 
 APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections", "/api/v1/bots"
-EVENTS = "/api/v1/zoom_oauth/webhooks"
+EVENTS, CALLBACKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks"
 MEETING = "https://zoom.us/j/1234567890"
 MIB = 1 << 20
 EVENT_REJECTED = 2  # src/store/log_entry.h
@@ -29,7 +30,8 @@ class World:
         self.user = connect_user(self.api, zoom, deduplication_key="taken", metadata={"kept": True})
         wait_until(lambda: self.user.read()["last_successful_sync_at"])
         self.bot = self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201).json
-        self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bot["id"]}
+        self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bot["id"],
+                      "callback": TokenCallback(self.api, stack.anonymous, "recall").id}
         self.revoked_key = self.make_revoked_key()
 
     def make_revoked_key(self):
@@ -111,6 +113,11 @@ BODIES = {
         ["id", "state", "join_flow", "meeting_id", "Bot_name"]),
     ("PATCH", BOTS + "/{bot}"): (
         {}, BOT_SETTINGS | {"meeting_url": [1, True, [MEETING], {}, ""]}, ["id", "state", "meeting_id"]),
+    ("POST", CALLBACKS): (
+        {"engine": "attendee"},
+        {"engine": text(64, True) + ["vexa", "RECALL"], "name": text(255),
+         "signing_secret": text(255) + ["no base64!", "whsec_"]},
+        ["id", "urls", "secret", "Engine"]),
 }
 ROUTES = pytest.mark.parametrize("method, template", BODIES, ids=[f"{each[0]} {each[1]}" for each in BODIES])
 
@@ -329,6 +336,7 @@ LISTS = {
     CONNECTIONS + "/{connection}/meetings": {},
     BOTS: {"state": ["", "gone", "READY"], "deduplication_key": ["", "x" * 5000],
            "join_at_after": TIME[3:], "join_at_before": TIME[3:]},
+    CALLBACKS: {}, CALLBACKS + "/{callback}/uses": {},
 }
 PAGING = {"page_size": ["", "0", "-1", "101", "abc", "1.5", "5x", " 5", "1e1", "0x5", "9" * 30],
           "cursor": ["", "x", "1", "0", "x" * 513, "AAAA", "a" * 60, "ü", "%"]}

@@ -8,11 +8,12 @@ import pytest
 
 from support.cgi import variables_of
 from support.stack import BUILD
+from support.token_callback import TokenCallback
 from support.waiting import wait_until
 from support.zoom_user import REDIRECT_URI, connect_user
 
 APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections", "/api/v1/bots"
-EVENTS = "/api/v1/zoom_oauth/webhooks"
+EVENTS, CALLBACKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks"
 MEETING = "https://zoom.us/j/1234567890?pwd=abc.1"
 
 
@@ -26,6 +27,8 @@ class World:
         wait_until(lambda: self.user.read()["last_successful_sync_at"])
         self.bots = [self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201).json for _ in range(3)]
         self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bots[0]["id"]}
+        callback = TokenCallback(self.api, stack.anonymous, "meetstream")
+        self.names |= {"callback": callback.id, "secret": callback.secret, "zoom_user": self.user.user_id}
 
     def path(self, template):
         return template.format(**self.names)
@@ -61,6 +64,13 @@ SAME = [
     ("POST", EVENTS, b"{}", {}), ("GET", EVENTS, None, {}),
     ("POST", EVENTS + "/{app}", b'{"event": "meeting.started"}', {"x-zm-signature": "v0=00"}),
     ("POST", EVENTS + "/zoapp_unknown", b'{"event": "meeting.started"}', {}),
+    ("GET", CALLBACKS, None, {"Authorization": None}), ("GET", CALLBACKS + "/tcb_unknown", None, {}),
+    ("POST", CALLBACKS, {"engine": "vexa"}, {}), ("GET", CALLBACKS + "/tcb_unknown/uses", None, {}),
+    ("GET", "/callbacks/unknown/recall/zak", None, {}), ("POST", "/callbacks/unknown/attendee", b"{}", {}),
+    ("GET", "/callbacks/{secret}/recall/zak", None, {}), ("GET", "/callbacks/{secret}/meetstream", None, {}),
+    ("GET", "/callbacks/{secret}/meetstream/zak", None, {}), ("PUT", "/callbacks/{secret}/meetstream/zak", None, {}),
+    ("GET", "/callbacks/{secret}/meetstream/zak?meeting_number=85512345678", None, {}),
+    ("POST", "/callbacks/{secret}/meetstream/obf", b"{", {}),
 ]
 
 
@@ -141,6 +151,7 @@ VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-fo
 CHECKED = [
     ("GET", "/ready", None), ("POST", APPS, "a new app"), ("POST", CONNECTIONS, "a new code"),
     ("POST", BOTS + "/{bot}/zoom_tokens", None), ("GET", BOTS + "?state=wrong&meeting_url=nowhere", None),
+    ("GET", "/callbacks/{secret}/meetstream/zak?zoom_user_id={zoom_user}", None), ("POST", CALLBACKS, {"engine": "recall"}),
     ("POST", EVENTS, {"event": "meeting.started", "payload": {"account_id": "a", "object": {"id": "1", "host_id": "h"}}}),
 ]
 

@@ -9,9 +9,11 @@ import pytest
 from support import time_travel
 from support.joiner import make_joiner
 from support.processes import pids_of
+from support.token_callback import TokenCallback, attendee_body, attendee_signature
 
 SEALED = [("zoom_oauth_apps", "client_secret"), ("zoom_oauth_apps", "webhook_secret"),
-          ("zoom_oauth_credentials", "refresh_token"), ("zoom_oauth_credentials", "access_token")]
+          ("zoom_oauth_credentials", "refresh_token"), ("zoom_oauth_credentials", "access_token"),
+          ("token_callbacks", "signing_secret")]
 
 
 @pytest.fixture
@@ -24,6 +26,13 @@ def joiner(make):
     return make()
 
 
+@pytest.fixture
+def attendee(stack, api):
+    """A token callback with a signing secret."""
+    return TokenCallback(api, stack.anonymous, "attendee",
+                         signing_secret=base64.b64encode(os.urandom(32)).decode())
+
+
 def row_id(stack, joiner):
     return stack.database.value("SELECT id FROM zoom_oauth_connections WHERE public_id = ?", joiner.id)
 
@@ -31,7 +40,7 @@ def row_id(stack, joiner):
 # In clear
 
 
-def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner):
+def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner, attendee):
     joiner.expire_at_zoom()
     assert joiner.joins()
     joiner.refresh().must_be(200)
@@ -42,19 +51,30 @@ def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner):
     }).must_be(400)
     api.patch(f"/api/v1/zoom_oauth_apps/{joiner.connected.app_id}", json={
         "client_secret": "a-secret-that-zoom-refuses"}).must_be(400)
+    body = attendee_body(joiner.bot["meeting_url"], {"zoom_oauth_connection_id": joiner.id})
+    signature = attendee_signature(attendee.signing_secret, body)
+    tokens = attendee.post("zoom_tokens_url", body, {"X-Webhook-Signature": signature}, tokens="zak_token")
+    assert list(tokens.must_be(200).json) == ["zak_token"]
+    attendee.post("zoom_tokens_url", body, {"X-Webhook-Signature": "wrong"}).must_be(401)
+    recall = TokenCallback(api, stack.anonymous, "recall")
+    access = recall.get("access_token_callback_url", zoom_oauth_connection_id=joiner.id).must_be(200).body.decode()
+    stack.secrets.add("access_token", access, in_answers=True)
+    recall.engine_api.get("/callbacks/" + recall.secret).must_be(404)
+    recall.engine_api.call("HEAD", recall.path("zak_url")).must_be(405)
     zoom.remove_grant(**joiner.who, event=True)
     assert joiner.read()["connection_failure_data"]["code"] == "app_deauthorized"
 
     stack.secrets.add_simulators(zoom, joiner.connected.client_id)
     assert {"API key", "client_secret", "webhook_secret", "authorization_code", "code_verifier",
-            "access_token", "refresh_token", "local_recording token"} <= set(
+            "access_token", "refresh_token", "local_recording token", "zak token", "callback secret",
+            "signing_secret"} <= set(
                 stack.secrets.kinds.values())
     assert (stack.directory / "hallpass.db-wal").stat().st_size > 0
     assert not stack.leaks()
 
 
 @pytest.mark.parametrize("table, column", SEALED)
-def test_what_is_sealed_is_ciphertext(stack, joiner, table, column):
+def test_what_is_sealed_is_ciphertext(stack, joiner, attendee, table, column):
     values = [row[column] for row in stack.database.rows(
         f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")]
     assert values
@@ -64,7 +84,7 @@ def test_what_is_sealed_is_ciphertext(stack, joiner, table, column):
 
 
 @pytest.mark.parametrize("program", ["bots", "zoom_oauth_connections", "zoom_oauth_apps",
-                                     "zoom_webhooks", "worker"])
+                                     "zoom_webhooks", "token_callbacks", "worker"])
 def test_no_program_leaves_a_core_dump(stack, program):
     for pid in pids_of(stack, program):
         with open(f"/proc/{pid}/limits") as limits:

@@ -38,9 +38,8 @@ static bool mint_zak(void *argument, const struct zoom_endpoint *zoom, const cha
 				failure);
 }
 
-/* What a failure means to the one who joins. */
-static const char *reason_of(struct broker *broker, const struct zoom_failure *failure,
-			     const struct error *err)
+const char *join_failure_reason(struct broker *broker, const struct zoom_failure *failure,
+				const struct error *err)
 {
 	switch (failure->class) {
 	case ZOOM_FAILURE_NONE:
@@ -65,7 +64,7 @@ static const char *mint_token(struct broker *broker, const struct connection *co
 	if (access_token_use(broker, connection, call, mint, &failure, &err))
 		return mint->token;
 	if (tokens->reason == NULL) {
-		tokens->reason = reason_of(broker, &failure, &err);
+		tokens->reason = join_failure_reason(broker, &failure, &err);
 		tokens->failure = failure;
 	}
 	return NULL;

@@ -24,4 +24,8 @@ struct join_tokens {
 void join_tokens_mint(struct broker *broker, const struct join_plan *plan,
 		      struct join_tokens *tokens);
 
+/* What the failure of a call with a connection's token means to the one who joins, as access_token_use() tells it. */
+const char *join_failure_reason(struct broker *broker, const struct zoom_failure *failure,
+				const struct error *err);
+
 #endif

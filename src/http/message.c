@@ -182,6 +182,13 @@ void respond_json(struct response *response, struct arena *arena, int status, js
 	json_decref(body);
 }
 
+void respond_text(struct response *response, int status, const char *text)
+{
+	response->status = status;
+	response->content_type = "text/plain; charset=utf-8";
+	response->body = text;
+}
+
 int error_http_status(enum error_kind kind)
 {
 	static const int statuses[] = {

@@ -69,6 +69,9 @@ struct response {
 /* Renders and takes over `body`; the text lives in the arena. */
 void respond_json(struct response *response, struct arena *arena, int status, json_t *body);
 
+/* text/plain, without a line's end; `text` is as the body of a response. */
+void respond_text(struct response *response, int status, const char *text);
+
 /* The status that a kind of error is answered with. */
 int error_http_status(enum error_kind kind);
 

@@ -143,7 +143,10 @@ static void wrong(const char *what, const struct exchange *exchange)
 	abort();
 }
 
-/* Errors have one shape, nothing is our fault, and the head cannot be split by what was sent. */
+/*
+ * Errors have one shape where they are no plain text for a bot engine, nothing is our fault, and the
+ * head cannot be split by what was sent.
+ */
 static void check_answer(struct exchange *exchange)
 {
 	const struct response *response = &exchange->response;
@@ -156,6 +159,12 @@ static void check_answer(struct exchange *exchange)
 		wrong("the head does not end where it should", exchange);
 	if (response->body == NULL)
 		return;
+	if (strncmp(exchange->request.path, "/callbacks/", 11) == 0 &&
+	    strcmp(response->content_type, "application/json") != 0) {
+		if (*response->body == '\0')
+			wrong("the text is empty", exchange);
+		return;
+	}
 	if (strcmp(response->content_type, "application/json") == 0) {
 		body = json_loads(response->body, 0, NULL);
 		if (body == NULL)

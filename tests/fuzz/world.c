@@ -9,6 +9,7 @@
 #include "store/meeting.h"
 #include "store/migrate.h"
 #include "store/statement.h"
+#include "store/token_callback.h"
 #include "store/transaction.h"
 
 #include <fcntl.h>
@@ -200,6 +201,22 @@ static void add_bot(struct db *db, struct arena *arena, const char *public_id, i
 		&err);
 }
 
+/* One of each engine's, with its name as the secret of the address. */
+static void add_callbacks(struct db *db)
+{
+	static const char *const engines[] = {"attendee", "recall", "meeting_baas", "meetstream"};
+	struct error err;
+
+	for (size_t i = 0; i < COUNT_OF(engines); i++) {
+		struct token_callback callback = {.public_id = engines[i],
+						  .project_id = PROJECT,
+						  .engine = engines[i],
+						  .created_at = NOW};
+
+		require(token_callback_add(db, &callback, engines[i], &err), &err);
+	}
+}
+
 static void forget_circuits(struct process *process)
 {
 	circuits_close(&process->circuits);
@@ -236,6 +253,7 @@ static void fill_database(const struct world *world)
 	add_connection(world, &arena, app_id, "bob", "zoauth_2", NOW - HOUR);
 	add_bot(db, &arena, "bot_1", 100000001);
 	add_bot(db, &arena, "bot_2", 100000002);
+	add_callbacks(db);
 	require(transaction_commit(&transaction, &err), &err);
 }
 
