@@ -1,4 +1,4 @@
-"""The demo as a stranger meets it, and the pages that it sends a stranger to."""
+"""The demo as a stranger meets it, and the page that sends a stranger to it."""
 
 import os
 import pathlib
@@ -240,14 +240,6 @@ def test_what_is_not_built_is_said_in_one_line(tmp_path):
     assert done.returncode == 1
     assert "is not built: run make first" in done.stderr
     assert_nothing_is_left(tmp_path, "")
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/zoom-app.md"])
-def test_pages_name_files_that_are_there(page):
-    text = (ROOT / page).read_text()
-    names = re.findall(r"(?:^|[\s`(])((?:src|tests|scripts|docs|nginx|cgi-bin)/[\w./-]*|schema\.sql|LICENSE)", text)
-    for name in names:
-        assert (ROOT / name.rstrip(".")).exists(), f"{page} names {name}"
 
 
 def test_the_readme_has_the_configuration_that_the_programs_have():

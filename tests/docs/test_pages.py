@@ -1,0 +1,23 @@
+"""All pages: what they name is there."""
+
+import re
+
+import pytest
+
+from support.stack import ROOT
+
+PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_files_that_are_there(page):
+    text = (ROOT / page).read_text()
+    names = re.findall(r"(?:^|[\s`(])((?:src|tests|scripts|docs|nginx|cgi-bin)/[\w./-]*|schema\.sql|LICENSE)", text)
+    for name in names:
+        assert (ROOT / name.rstrip(".")).exists(), f"{page} names {name}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_link_to_pages_that_are_there(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
+        assert ((ROOT / page).parent / link).exists(), f"{page} links to {link}"
