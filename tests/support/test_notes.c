@@ -1,11 +1,7 @@
 #include "support/test_notes.h"
 
 #include "store/statement.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "support/must.h"
 
 static const char table_sql[] =
 	"CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE, bytes BLOB) STRICT;"
@@ -16,7 +12,7 @@ struct test_database test_notes_open(void)
 	struct test_database database = test_database_open_empty();
 	struct error err = {0};
 
-	test_notes_must(db_script(database.db, table_sql, &err), &err);
+	must(db_script(database.db, table_sql, &err), &err);
 	return database;
 }
 
@@ -33,10 +29,4 @@ bool test_notes_add(struct db *db, const char *text, struct error *err)
 int64_t test_notes_count(struct db *db)
 {
 	return test_database_number(db, "SELECT count(*) FROM notes");
-}
-
-void test_notes_must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
 }

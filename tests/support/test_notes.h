@@ -13,7 +13,4 @@ extern const char test_notes_add_sql[];
 bool test_notes_add(struct db *db, const char *text, struct error *err) MUST_CHECK;
 int64_t test_notes_count(struct db *db);
 
-/* Fails the test with what err says. */
-void test_notes_must(bool is_done, const struct error *err);
-
 #endif

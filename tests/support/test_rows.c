@@ -23,3 +23,11 @@ void test_rows_add(struct db *db)
 	fprintf(stderr, "test rows: %s\n", err.message);
 	abort();
 }
+
+struct test_database test_rows_open(void)
+{
+	struct test_database database = test_database_open();
+
+	test_rows_add(database.db);
+	return database;
+}

@@ -1,5 +1,6 @@
 #include "store/api_key.h"
 #include "store/project.h"
+#include "support/must.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -9,12 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static int64_t add_project(struct db *db, struct arena *arena)
 {

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/authorization.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -12,20 +13,6 @@
 #include <cmocka.h>
 
 static const instant now = 1000 * DAY;
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
-
-static struct test_database open_database(void)
-{
-	struct test_database database = test_database_open();
-
-	test_rows_add(database.db);
-	return database;
-}
 
 /* The code whose digest is that letter all over. */
 static struct authorization code_of(char letter)
@@ -123,7 +110,7 @@ static instant next_due(struct db *db)
 
 static void one_of_two_gets_a_code_until_its_lease_runs_out(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	assert_true(claim(database.db, 'a', "one"));
@@ -135,7 +122,7 @@ static void one_of_two_gets_a_code_until_its_lease_runs_out(void **state)
 
 static void the_lease_of_a_dead_process_is_over_at_once_and_of_no_other(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found;
 
@@ -166,7 +153,7 @@ static const char *in_doubt(struct db *db, struct arena *arena, instant since)
 
 static void an_exchange_is_in_doubt_from_its_claim_until_its_answer_is_here(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found;
 	struct db *db = database.db;
@@ -190,7 +177,7 @@ static void an_exchange_is_in_doubt_from_its_claim_until_its_answer_is_here(void
 
 static void a_code_in_doubt_stays_though_it_brought_nothing(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found;
 
@@ -207,7 +194,7 @@ static void a_code_in_doubt_stays_though_it_brought_nothing(void **state)
 
 static void the_first_request_of_a_code_is_the_one_that_stands(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	const struct authorization_lease lease = {"two", PROCESS, 0, now + DAY};
 	struct authorization again = code_of('a'), found;
@@ -228,7 +215,7 @@ static void the_first_request_of_a_code_is_the_one_that_stands(void **state)
 
 static void a_code_that_brought_nothing_may_be_sent_again(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found;
 
@@ -243,7 +230,7 @@ static void a_code_that_brought_nothing_may_be_sent_again(void **state)
 
 static void tokens_stay_with_the_code_until_it_is_settled_once(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found;
 
@@ -271,7 +258,7 @@ static void tokens_stay_with_the_code_until_it_is_settled_once(void **state)
 
 static void an_answered_code_is_not_worked_on_again(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	const struct authorization code = code_of('a');
 	struct authorization found;
@@ -301,7 +288,7 @@ static char due_at(struct db *db, instant at)
 
 static void the_worker_gets_each_unfinished_code_once_the_longest_due_first(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct db *db = database.db;
 
 	(void)state;
@@ -318,7 +305,7 @@ static void the_worker_gets_each_unfinished_code_once_the_longest_due_first(void
 
 static void postponing_counts_and_giving_up_ends_it(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	const struct authorization code = code_of('a');
 	struct authorization found;
@@ -353,7 +340,7 @@ static int64_t clean_up(struct db *db, instant before, int limit)
 
 static void clean_up_drops_what_is_old_and_has_nothing_to_be_finished(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found;
 
@@ -375,7 +362,7 @@ static void clean_up_drops_what_is_old_and_has_nothing_to_be_finished(void **sta
 
 static void clean_up_leaves_what_is_in_doubt_for_longer(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	assert_true(claim(database.db, 'a', "one"));

@@ -1,5 +1,6 @@
 #include "store/bot.h"
 #include "store/bot_event.h"
+#include "support/must.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -25,12 +26,6 @@ struct fixture {
 	struct arena arena;
 	struct error err;
 };
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static void run(struct fixture *fixture, const char *sql)
 {

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/connection.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -20,12 +21,6 @@ static const char attempts_of_ada_sql[] =
 	"SELECT sync_attempts FROM zoom_oauth_connections WHERE id = 1";
 static const char succeeded_of_ada_sql[] =
 	"SELECT last_successful_sync_at FROM zoom_oauth_connections WHERE id = 1";
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 /* Ada's sync has been due for longer than Bob's. */
 static struct test_database open_database(void)

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/credentials.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -14,12 +15,6 @@
 enum { NOBODY = 0, HOLDER = 7, OTHER = 8 };
 
 static const instant now = 1000 * DAY, later = 1030 * DAY;
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 /* Refresh and access token are named by one letter each. */
 static struct sealed_tokens tokens_of(const char *letters)

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "store/db_gate.h"
 #include "store/transaction.h"
+#include "support/must.h"
 #include "support/test_notes.h"
 
 #include <setjmp.h>
@@ -78,11 +79,11 @@ static void a_db_that_rests_lends_its_connection_and_takes_one_again(void **stat
 
 	(void)state;
 	/* A temporary table is seen on the connection that made it, and nowhere else. */
-	test_notes_must(db_script(database.db, "CREATE TEMP TABLE lent (x)", &err), &err);
+	must(db_script(database.db, "CREATE TEMP TABLE lent (x)", &err), &err);
 	db_rest(database.db);
 	other = test_database_connect(&database, database.gate);
-	test_notes_must(db_script(other, "DROP TABLE lent", &err), &err);
-	test_notes_must(test_notes_add(database.db, "on another one", &err), &err);
+	must(db_script(other, "DROP TABLE lent", &err), &err);
+	must(test_notes_add(database.db, "on another one", &err), &err);
 	assert_int_equal(test_notes_count(other), 1);
 }
 
@@ -93,10 +94,10 @@ static void a_db_does_not_rest_in_the_middle_of_a_transaction(void **state)
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
-	test_notes_must(test_notes_add(database.db, "kept", &err), &err);
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	must(test_notes_add(database.db, "kept", &err), &err);
 	db_rest(database.db);
-	test_notes_must(transaction_commit(&transaction, &err), &err);
+	must(transaction_commit(&transaction, &err), &err);
 	assert_int_equal(test_notes_count(database.db), 1);
 }
 
@@ -115,7 +116,7 @@ static void one_that_finds_all_connections_taken_waits_and_then_opens_another(vo
 		waited_ms = clock_monotonic_ms() - started_ms;
 	}
 	assert_in_range(waited_ms, 900, 3000);
-	test_notes_must(test_notes_add(others[COUNT_OF(others) - 1], "in spite of it", &err), &err);
+	must(test_notes_add(others[COUNT_OF(others) - 1], "in spite of it", &err), &err);
 	for (size_t i = 0; i < COUNT_OF(others); i++)
 		db_close(&others[i]);
 }

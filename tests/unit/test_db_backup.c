@@ -1,6 +1,7 @@
 #include "store/db_backup.h"
 #include "store/db_integrity.h"
 #include "store/transaction.h"
+#include "support/must.h"
 #include "support/test_notes.h"
 
 #include <setjmp.h>
@@ -29,24 +30,21 @@ static void a_backup_holds_what_was_committed_while_another_writes(void **state)
 	struct stat status;
 
 	(void)state;
-	test_notes_must(test_notes_add(database.db, "in the backup", &err), &err);
-	test_notes_must(transaction_begin(&transaction, writer, &err), &err);
-	test_notes_must(test_notes_add(writer, "not yet", &err), &err);
+	must(test_notes_add(database.db, "in the backup", &err), &err);
+	must(transaction_begin(&transaction, writer, &err), &err);
+	must(test_notes_add(writer, "not yet", &err), &err);
 	umask(0);
-	test_notes_must(db_backup(database.db, test_database_path(&database, "copy.db", path),
-				  &err),
-			&err);
+	must(db_backup(database.db, test_database_path(&database, "copy.db", path), &err), &err);
 	umask(022);
 	transaction_end(&transaction);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_int_equal(access(test_database_path(&database, "copy.db-wal", path), F_OK), -1);
 	assert_int_equal(access(test_database_path(&database, "copy.db-journal", path), F_OK), -1);
-	test_notes_must(db_open(&copy, test_database_path(&database, "copy.db", path),
-				database.gate, &err),
-			&err);
+	must(db_open(&copy, test_database_path(&database, "copy.db", path), database.gate, &err),
+	     &err);
 	assert_int_equal(test_notes_count(copy), 1);
-	test_notes_must(db_integrity_check(copy, &arena, &finding, &err), &err);
+	must(db_integrity_check(copy, &arena, &finding, &err), &err);
 	assert_null(finding);
 }
 
@@ -82,7 +80,7 @@ static void a_backup_is_a_file_of_just_that_name(void **state)
 	assert_non_null(getcwd(before, sizeof(before)));
 	assert_int_equal(chdir(database.folder), 0);
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		test_notes_must(db_backup(database.db, names[i], &err), &err);
+		must(db_backup(database.db, names[i], &err), &err);
 		assert_int_equal(stat(test_database_path(&database, names[i], path), &status), 0);
 		assert_true(status.st_size > 0);
 	}
@@ -100,7 +98,7 @@ static void a_backup_that_fails_leaves_nothing(void **state)
 	bool is_done;
 
 	(void)state;
-	test_notes_must(test_notes_add(database.db, "so that there is something", &err), &err);
+	must(test_notes_add(database.db, "so that there is something", &err), &err);
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
@@ -110,7 +108,7 @@ static void a_backup_that_fails_leaves_nothing(void **state)
 	assert_int_equal(err.kind, ERROR_STORAGE);
 	assert_non_null(strstr(err.message, path));
 	assert_int_equal(access(path, F_OK), -1);
-	test_notes_must(db_backup(database.db, path, &err), &err);
+	must(db_backup(database.db, path, &err), &err);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 #include "store/db_integrity.h"
+#include "support/must.h"
 #include "support/test_notes.h"
 
 #include <setjmp.h>
@@ -24,9 +25,9 @@ static void integrity_is_well_until_a_page_is_overwritten(void **state)
 	(void)state;
 	for (int i = 0; i < 500; i++) {
 		snprintf(text, sizeof(text), "note %d", i);
-		test_notes_must(test_notes_add(database.db, text, &err), &err);
+		must(test_notes_add(database.db, text, &err), &err);
 	}
-	test_notes_must(db_integrity_check(database.db, &arena, &finding, &err), &err);
+	must(db_integrity_check(database.db, &arena, &finding, &err), &err);
 	assert_null(finding);
 	db_close(&database.db); /* the last one to close puts everything into the file */
 	file = open(database.path, O_WRONLY);
@@ -47,12 +48,11 @@ static void integrity_tells_of_a_reference_to_nothing(void **state)
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(
-		db_script(database.db,
-			  "PRAGMA foreign_keys = OFF; INSERT INTO remarks (note_id) VALUES (7);",
-			  &err),
-		&err);
-	test_notes_must(db_integrity_check(database.db, &arena, &finding, &err), &err);
+	must(db_script(database.db,
+		       "PRAGMA foreign_keys = OFF; INSERT INTO remarks (note_id) VALUES (7);",
+		       &err),
+	     &err);
+	must(db_integrity_check(database.db, &arena, &finding, &err), &err);
 	assert_non_null(finding);
 	assert_non_null(strstr(finding, "remarks"));
 }

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/event.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -19,20 +20,6 @@ static const char last_started_sql[] =
 static const char count_of_other_sql[] =
 	"SELECT count FROM zoom_event_counts WHERE app_id = 1 AND name = 'other'";
 
-static struct test_database open_database(void)
-{
-	struct test_database database = test_database_open();
-
-	test_rows_add(database.db);
-	return database;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
-
 static void count(struct db *db, const char *name, instant now)
 {
 	struct error err = {0};
@@ -42,7 +29,7 @@ static void count(struct db *db, const char *name, instant now)
 
 static void events_are_counted_by_name(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -57,7 +44,7 @@ static void events_are_counted_by_name(void **state)
 
 static void a_name_that_is_none_of_zooms_is_counted_as_other(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	char name[EVENT_NAME_BYTES_MAX + 2];
 
 	(void)state;
@@ -81,7 +68,7 @@ static void a_name_that_is_none_of_zooms_is_counted_as_other(void **state)
 
 static void of_too_many_names_the_surplus_is_counted_as_other(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	char name[EVENT_NAME_BYTES_MAX];
 
 	(void)state;

@@ -3,6 +3,7 @@
 #include "store/app.h"
 #include "store/connection.h"
 #include "store/credentials.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -21,12 +22,6 @@ static const char rows_sql[] =
 	"INSERT INTO zoom_oauth_credentials (connection_id, generation, refresh_token, access_token,"
 	" authorized_at, refreshed_at, next_refresh_at)"
 	" VALUES (1, 1, x'01', x'02', 1, 1, 9), (2, 1, x'01', x'02', 1, 1, 9);";
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static struct test_database open_database(void)
 {

@@ -4,6 +4,7 @@
 #include "store/bot_queue.h"
 #include "store/meeting.h"
 #include "store/participant.h"
+#include "support/must.h"
 #include "support/test_bots.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
@@ -24,9 +25,8 @@ static struct arena arena;
 static int set_up(void **state)
 {
 	(void)state;
-	database = test_database_open();
+	database = test_rows_open();
 	db = database.db;
-	test_rows_add(db);
 	return 0;
 }
 
@@ -36,12 +36,6 @@ static int tear_down(void **state)
 	arena_release(&arena);
 	test_database_release(&database);
 	return 0;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
 }
 
 static void run(const char *sql)

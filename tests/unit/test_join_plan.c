@@ -1,4 +1,5 @@
 #include "broker/join_plan.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -38,12 +39,6 @@ struct planned {
 	struct arena arena;
 	struct join_plan plan;
 };
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static struct planned make_plan(const char *change, struct join_request request)
 {

@@ -1,5 +1,6 @@
 #include "bot/life.h"
 #include "bot/transition.h"
+#include "support/must.h"
 #include "support/test_bots.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
@@ -19,8 +20,7 @@ static struct arena arena;
 static int set_up(void **state)
 {
 	(void)state;
-	database = test_database_open();
-	test_rows_add(database.db);
+	database = test_rows_open();
 	return 0;
 }
 
@@ -30,12 +30,6 @@ static int tear_down(void **state)
 	arena_release(&arena);
 	test_database_release(&database);
 	return 0;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
 }
 
 static void happen(struct bot *bot, const char *type, const char *sub_type, instant at)

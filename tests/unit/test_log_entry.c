@@ -3,6 +3,7 @@
 #include "store/app.h"
 #include "store/connection.h"
 #include "store/log_entry.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -16,20 +17,6 @@
 
 static const char count_sql[] = "SELECT count(*) FROM zoom_log";
 static const instant zooms_time = 5 * MINUTE;
-
-static struct test_database open_database(void)
-{
-	struct test_database database = test_database_open();
-
-	test_rows_add(database.db);
-	return database;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static bool add_event(struct db *db, int64_t app_id, const char *user_id, const char *body,
 		      instant event_at)
@@ -88,7 +75,7 @@ static struct log_entry *list(struct db *db, struct arena *arena, int64_t app_id
 
 static void a_body_is_new_to_an_app_once(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	assert_true(add_event(database.db, TEST_APP, NULL, "{}", zooms_time));
@@ -100,7 +87,7 @@ static void a_body_is_new_to_an_app_once(void **state)
 
 static void a_body_without_a_time_is_new_once_too(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	assert_true(add_event(database.db, TEST_APP, NULL, "{}", 0));
@@ -110,7 +97,7 @@ static void a_body_without_a_time_is_new_once_too(void **state)
 
 static void an_event_of_an_app_that_is_gone_is_not_stored(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	const unsigned char digest[SHA256_BYTES] = {0};
 	const struct log_event event = {.app_id = 99,
 					.name = "meeting.started",
@@ -126,7 +113,7 @@ static void an_event_of_an_app_that_is_gone_is_not_stored(void **state)
 
 static void an_event_is_in_the_log_of_its_app_and_of_its_user(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct log_entry *entries;
 	int count;
@@ -150,7 +137,7 @@ static void an_event_is_in_the_log_of_its_app_and_of_its_user(void **state)
 
 static void the_newest_is_first_and_all_of_it_is_there(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	const struct log_entry refusal = {.connection_id = TEST_ADA,
 					  .at = 2,
@@ -186,7 +173,7 @@ static void the_newest_is_first_and_all_of_it_is_there(void **state)
 
 static void every_type_can_be_stored_and_has_a_name_of_its_own(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	for (enum log_type type = 1; type < LOG_TYPES_END; type++) {
@@ -198,7 +185,7 @@ static void every_type_can_be_stored_and_has_a_name_of_its_own(void **state)
 
 static void of_a_connection_that_is_gone_nothing_is_added(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	add(database.db, 99, LOG_AUTHORIZED, 1);
@@ -207,7 +194,7 @@ static void of_a_connection_that_is_gone_nothing_is_added(void **state)
 
 static void what_happened_to_a_connection_outlives_it_in_the_log_of_its_app(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct log_entry *entries;
 	struct error err = {0};
@@ -224,7 +211,7 @@ static void what_happened_to_a_connection_outlives_it_in_the_log_of_its_app(void
 
 static void of_rejected_events_an_app_has_one_entry_a_minute(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	for (instant at = MINUTE; at < 2 * MINUTE; at += SECOND)
@@ -239,7 +226,7 @@ static void of_rejected_events_an_app_has_one_entry_a_minute(void **state)
 
 static void old_entries_are_dropped_a_few_at_a_time(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 	int64_t removed;
 
@@ -257,7 +244,7 @@ static void old_entries_are_dropped_a_few_at_a_time(void **state)
 
 static void an_empty_log_is_clean(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 	int64_t removed = -1;
 

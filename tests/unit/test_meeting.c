@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/meeting.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -20,20 +21,6 @@ static const char live_sql[] =
 static const char count_sql[] = "SELECT count(*) FROM zoom_meetings";
 
 enum { NOBODY = -1 };
-
-static struct test_database open_database(void)
-{
-	struct test_database database = test_database_open();
-
-	test_rows_add(database.db);
-	return database;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static void learn(struct db *db, int64_t connection_id, instant at)
 {
@@ -65,7 +52,7 @@ static void end(struct db *db, instant at)
 
 static void the_latest_host_is_known_in_whatever_order_it_is_learned(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	learn(database.db, TEST_ADA, 100);
@@ -79,7 +66,7 @@ static void the_latest_host_is_known_in_whatever_order_it_is_learned(void **stat
 
 static void a_meeting_belongs_to_one_app_and_is_another_matter_in_the_next(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -90,7 +77,7 @@ static void a_meeting_belongs_to_one_app_and_is_another_matter_in_the_next(void 
 
 static void what_is_forgotten_is_not_brought_back_by_something_older(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	learn(database.db, TEST_ADA, 100);
@@ -104,7 +91,7 @@ static void what_is_forgotten_is_not_brought_back_by_something_older(void **stat
 
 static void a_meeting_that_was_deleted_before_it_was_known_stays_deleted(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	forget(database.db, 200);
@@ -114,7 +101,7 @@ static void a_meeting_that_was_deleted_before_it_was_known_stays_deleted(void **
 
 static void forgetting_late_does_not_undo_what_was_learned_since(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -126,7 +113,7 @@ static void forgetting_late_does_not_undo_what_was_learned_since(void **state)
 
 static void learned_and_forgotten_at_the_same_time_is_forgotten_in_either_order(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	learn(database.db, TEST_ADA, 100);
@@ -138,7 +125,7 @@ static void learned_and_forgotten_at_the_same_time_is_forgotten_in_either_order(
 
 static void a_strangers_meeting_leaves_no_row(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -152,7 +139,7 @@ static void a_strangers_meeting_leaves_no_row(void **state)
 
 static void a_meeting_is_live_from_its_start_to_its_end(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	learn(database.db, TEST_ADA, 100);
@@ -175,7 +162,7 @@ static void a_meeting_is_live_from_its_start_to_its_end(void **state)
 static void an_end_that_comes_before_its_start_stands_and_the_host_is_learned_all_the_same(
 	void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	end(database.db, 200);
@@ -188,7 +175,7 @@ static void an_end_that_comes_before_its_start_stands_and_the_host_is_learned_al
 
 static void all_that_a_connection_hosts_is_removed_and_no_more(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -202,7 +189,7 @@ static void all_that_a_connection_hosts_is_removed_and_no_more(void **state)
 
 static void meetings_are_listed_by_pages_without_the_forgotten(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	SCOPED(arena_release) struct arena arena = {0};
 	struct page page = {.size = 2};
 	struct error err = {0};
@@ -250,7 +237,7 @@ static void meetings_are_listed_by_pages_without_the_forgotten(void **state)
 
 static void what_nothing_has_confirmed_for_long_is_dropped_a_few_at_a_time(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 	int64_t removed;
 
@@ -269,7 +256,7 @@ static void what_nothing_has_confirmed_for_long_is_dropped_a_few_at_a_time(void 
 
 static void forgotten_meetings_have_an_age_of_their_own(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 	int64_t removed;
 
@@ -285,7 +272,7 @@ static void forgotten_meetings_have_an_age_of_their_own(void **state)
 
 static void a_meeting_that_only_ended_is_kept_as_long_as_one_that_was_forgotten(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 	int64_t removed;
 

@@ -609,7 +609,8 @@ static void a_parameter_that_ends_in_a_stop_is_read_again_as_it_is(void **state)
 		 "https://zoom.us/j/123456789?pwd=a.1%21"},
 		{"https://zoom.us/w/123456789?tk=T.&pwd=a.1",
 		 "https://zoom.us/w/123456789?pwd=a.1&tk=T%2E"},
-		{"https://zoom.us/j/123456789?pwd=a,b;c", "https://zoom.us/j/123456789?pwd=a%2Cb%3Bc"},
+		{"https://zoom.us/j/123456789?pwd=a,b;c",
+		 "https://zoom.us/j/123456789?pwd=a%2Cb%3Bc"},
 		{"https://zoom.us/j/123456789?pwd=a%2E%3B",
 		 "https://zoom.us/j/123456789?pwd=a%2E%3B"},
 	};

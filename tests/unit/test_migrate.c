@@ -4,6 +4,7 @@
 #include "store/migrate.h"
 #include "store/schema.h"
 #include "store/statement.h"
+#include "support/must.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -16,12 +17,6 @@
 #include <stdio.h>
 
 #include <cmocka.h>
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static const char schema_rows_sql[] =
 	"SELECT type, name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "store/meeting.h"
 #include "store/participant.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -13,20 +14,6 @@
 #include <cmocka.h>
 
 enum { MEETING = 123 };
-
-static struct test_database open_database(void)
-{
-	struct test_database database = test_database_open();
-
-	test_rows_add(database.db);
-	return database;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static void note(struct db *db, int64_t connection_id, bool is_present, instant at)
 {
@@ -59,7 +46,7 @@ static bool ada_is_inside(struct db *db)
 
 static void a_user_is_inside_from_joining_to_leaving(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	assert_false(ada_is_inside(database.db));
@@ -73,7 +60,7 @@ static void a_user_is_inside_from_joining_to_leaving(void **state)
 
 static void being_inside_holds_for_one_user_one_meeting_and_one_app(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	note(database.db, TEST_ADA, true, 100);
@@ -84,7 +71,7 @@ static void being_inside_holds_for_one_user_one_meeting_and_one_app(void **state
 
 static void a_leaving_that_comes_before_its_joining_stands(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	note(database.db, TEST_ADA, false, 200);
@@ -94,7 +81,7 @@ static void a_leaving_that_comes_before_its_joining_stands(void **state)
 
 static void a_leaving_at_the_time_of_the_joining_stands_in_either_order(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	note(database.db, TEST_ADA, false, 100);
@@ -107,7 +94,7 @@ static void a_leaving_at_the_time_of_the_joining_stands_in_either_order(void **s
 
 static void a_leaving_that_comes_late_does_not_undo_the_next_joining(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	note(database.db, TEST_ADA, true, 300);
@@ -117,7 +104,7 @@ static void a_leaving_that_comes_late_does_not_undo_the_next_joining(void **stat
 
 static void the_end_of_a_meeting_empties_it_of_all_who_came_before(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 
 	(void)state;
 	note(database.db, TEST_ADA, true, 100);
@@ -131,7 +118,7 @@ static void the_end_of_a_meeting_empties_it_of_all_who_came_before(void **state)
 
 static void who_joined_what_has_ended_since_is_not_inside(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -144,7 +131,7 @@ static void who_joined_what_has_ended_since_is_not_inside(void **state)
 
 static void a_live_meeting_keeps_nobody_out(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -156,7 +143,7 @@ static void a_live_meeting_keeps_nobody_out(void **state)
 
 static void a_connection_that_is_another_users_now_is_inside_nowhere(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 
 	(void)state;
@@ -169,7 +156,7 @@ static void a_connection_that_is_another_users_now_is_inside_nowhere(void **stat
 
 static void old_rows_are_dropped_a_few_at_a_time(void **state)
 {
-	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
 	int64_t removed;
 

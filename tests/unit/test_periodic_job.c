@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/periodic_job.h"
+#include "support/must.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -8,12 +9,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static bool claim(struct db *db, const char *name, instant now, instant next_at)
 {

@@ -5,6 +5,7 @@
 #include "store/refresh_attempt.h"
 #include "store/transaction.h"
 #include "support/http_peer.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -43,12 +44,6 @@ struct fixture {
 	struct connection connection;
 	struct zoom_failure failure;
 };
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s", err->message);
-}
 
 static struct sealed_tokens seal(const struct fixture *fixture, const char *refresh_token)
 {

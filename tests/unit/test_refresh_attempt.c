@@ -1,4 +1,5 @@
 #include "store/refresh_attempt.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -15,12 +16,6 @@ enum { HOLDER = 7, OTHER = 8 };
 static const char credentials_sql[] =
 	"INSERT INTO zoom_oauth_credentials (connection_id, generation, authorized_at, refreshed_at)"
 	" VALUES (1, 1, 1, 1), (2, 1, 1, 1)";
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
 
 static struct test_database open_database(void)
 {

@@ -1,4 +1,5 @@
 #include "store/statement.h"
+#include "support/must.h"
 #include "support/test_notes.h"
 
 #include <setjmp.h>
@@ -20,11 +21,11 @@ static void a_statement_is_the_same_one_each_time_and_forgets_its_values(void **
 	first = db_statement(database.db, test_notes_add_sql);
 	bind_text(first, 1, "text");
 	bind_blob(first, 2, "bytes", 5);
-	test_notes_must(statement_done(first, &err), &err);
+	must(statement_done(first, &err), &err);
 	statement_release(&first);
 	second = db_statement(database.db, test_notes_add_sql);
 	assert_ptr_equal(first, second);
-	test_notes_must(statement_done(second, &err), &err);
+	must(statement_done(second, &err), &err);
 	statement_release(&second);
 	assert_int_equal(test_database_number(
 				 database.db,
@@ -38,20 +39,20 @@ static void a_statement_left_in_the_middle_begins_anew(void **state)
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(test_notes_add(database.db, "one", &err), &err);
-	test_notes_must(test_notes_add(database.db, "two", &err), &err);
+	must(test_notes_add(database.db, "one", &err), &err);
+	must(test_notes_add(database.db, "two", &err), &err);
 	for (int round = 0; round < 3; round++) {
 		SCOPED(statement_release)
 		struct statement *list = db_statement(database.db, list_sql);
 		SCOPED(arena_release) struct arena arena = {0};
 		bool has_row = false;
 
-		test_notes_must(statement_row(list, &has_row, &err), &err);
+		must(statement_row(list, &has_row, &err), &err);
 		assert_true(has_row);
 		assert_string_equal(column_text(list, 1, &arena), "one");
 	}
 	/* A read that was not let go of would keep the other from writing its schema. */
-	test_notes_must(db_script(database.db, "DROP TABLE remarks", &err), &err);
+	must(db_script(database.db, "DROP TABLE remarks", &err), &err);
 }
 
 static void a_change_tells_how_many_rows_it_was(void **state)
@@ -67,9 +68,9 @@ static void a_change_tells_how_many_rows_it_was(void **state)
 		int64_t count = -1;
 
 		for (const char *text = "abc"; expected > 0 && *text != '\0'; text++)
-			test_notes_must(test_notes_add(database.db, text, &err), &err);
+			must(test_notes_add(database.db, text, &err), &err);
 		bind_text(removal, 1, "kept");
-		test_notes_must(statement_count(removal, &count, &err), &err);
+		must(statement_count(removal, &count, &err), &err);
 		assert_int_equal(count, expected);
 	}
 }
@@ -87,7 +88,7 @@ static void a_number_is_that_of_the_first_row_and_0_where_there_is_none(void **s
 		struct statement *query = db_statement(database.db, queries[i]);
 		int64_t number = -1;
 
-		test_notes_must(statement_number(query, &number, &err), &err);
+		must(statement_number(query, &number, &err), &err);
 		assert_int_equal(number, i == 0 ? 7 : 0);
 	}
 }
@@ -109,7 +110,7 @@ static void wrong_sql_is_reported_and_does_no_lasting_harm(void **state)
 		assert_int_equal(err.kind, ERROR_INTERNAL);
 		assert_non_null(strstr(err.message, "nowhere"));
 	}
-	test_notes_must(test_notes_add(database.db, "after all", &err), &err);
+	must(test_notes_add(database.db, "after all", &err), &err);
 }
 
 static void a_parameter_goes_by_its_number_wherever_it_stands(void **state)
@@ -126,7 +127,7 @@ static void a_parameter_goes_by_its_number_wherever_it_stands(void **state)
 	bind_text(swapped, 1, "one");
 	bind_text(swapped, 2, "two");
 	bind_int(swapped, 12, 12);
-	test_notes_must(statement_row(swapped, &has_row, &err), &err);
+	must(statement_row(swapped, &has_row, &err), &err);
 	assert_true(has_row);
 	assert_int_equal(column_int(swapped, 0), 1);
 }
@@ -147,14 +148,14 @@ static void null_text_and_sealed_values_come_back_as_they_went_in(void **state)
 
 		bind_text(add, 1, i == 0 ? "größer" : NULL);
 		bind_sealed(add, 2, values[i]);
-		test_notes_must(statement_done(add, &err), &err);
+		must(statement_done(add, &err), &err);
 	}
 	back = db_statement(database.db, back_sql);
 	for (size_t i = 0; i < COUNT_OF(values); i++) {
 		bool has_row = false;
 		struct sealed sealed;
 
-		test_notes_must(statement_row(back, &has_row, &err), &err);
+		must(statement_row(back, &has_row, &err), &err);
 		assert_true(has_row);
 		sealed = column_sealed(back, 1, &arena);
 		assert_int_equal(sealed.size, values[i].size);

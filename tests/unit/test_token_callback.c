@@ -2,6 +2,7 @@
 #include "store/statement.h"
 #include "store/token_callback.h"
 #include "store/token_callback_use.h"
+#include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_rows.h"
 
@@ -25,12 +26,6 @@ static struct test_database open_database(void)
 	if (!db_script(database.db, other_project_sql, &err))
 		fail_msg("%s", err.message);
 	return database;
-}
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
 }
 
 static struct token_callback add(struct db *db, const char *public_id, int64_t project_id,

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "store/db_gate.h"
 #include "store/transaction.h"
+#include "support/must.h"
 #include "support/test_notes.h"
 
 #include <setjmp.h>
@@ -25,10 +26,10 @@ static void what_was_committed_is_there_for_another_process(void **state)
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
-	test_notes_must(test_notes_add(database.db, "kept", &err), &err);
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	must(test_notes_add(database.db, "kept", &err), &err);
 	assert_int_equal(test_notes_count(other), 0);
-	test_notes_must(transaction_commit(&transaction, &err), &err);
+	must(transaction_commit(&transaction, &err), &err);
 	assert_int_equal(test_notes_count(other), 1);
 }
 
@@ -47,14 +48,14 @@ static void a_transaction_rolls_back_at_the_end_of_its_scope(void **state)
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(add_and_leave(database.db, false, &err), &err);
+	must(add_and_leave(database.db, false, &err), &err);
 	assert_int_equal(test_notes_count(database.db), 0);
-	test_notes_must(add_and_leave(database.db, true, &err), &err);
+	must(add_and_leave(database.db, true, &err), &err);
 	assert_int_equal(test_notes_count(database.db), 1);
 	assert_false(add_and_leave(database.db, true, &err));
 	assert_int_equal(err.kind, ERROR_CONFLICT);
 	/* Neither way out keeps the gate. */
-	test_notes_must(test_notes_add(database.db, "and on it goes", &err), &err);
+	must(test_notes_add(database.db, "and on it goes", &err), &err);
 	assert_false(add_and_leave(database.db, true, &err));
 	assert_int_equal(err.kind, ERROR_CONFLICT);
 }
@@ -67,9 +68,9 @@ static void a_snapshot_does_not_see_what_is_committed_after_it_began(void **stat
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(transaction_begin_read(&snapshot, other, &err), &err);
+	must(transaction_begin_read(&snapshot, other, &err), &err);
 	assert_int_equal(test_notes_count(other), 0);
-	test_notes_must(add_and_leave(database.db, true, &err), &err);
+	must(add_and_leave(database.db, true, &err), &err);
 	assert_int_equal(test_notes_count(other), 0);
 	transaction_end(&snapshot);
 	assert_int_equal(test_notes_count(other), 1);
@@ -103,12 +104,12 @@ static void a_second_writer_is_busy_after_its_time_and_can_write_afterwards(void
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	must(transaction_begin(&transaction, database.db, &err), &err);
 	assert_waited(begin_refused_after_ms(process));
 	assert_waited(begin_refused_after_ms(thread));
 	assert_int_equal(test_notes_count(process), 0);
 	transaction_end(&transaction);
-	test_notes_must(add_and_leave(process, true, &err), &err);
+	must(add_and_leave(process, true, &err), &err);
 }
 
 struct held_gate {
@@ -145,7 +146,7 @@ static void waiting_for_threads_and_for_processes_together_takes_no_longer(void 
 
 	(void)state;
 	pthread_barrier_init(&held.held, NULL, 2);
-	test_notes_must(transaction_begin(&transaction, other_process, &err), &err);
+	must(transaction_begin(&transaction, other_process, &err), &err);
 	assert_int_equal(pthread_create(&thread, NULL, wait_behind_the_other_process, &held), 0);
 	pthread_barrier_wait(&held.held);
 	usleep(500 * 1000);
@@ -193,11 +194,11 @@ static void the_gate_is_held_by_one_writer_of_the_process_at_a_time(void **state
 
 	(void)state;
 	test_database_path(&database, "elsewhere.db", path);
-	test_notes_must(db_create(&elsewhere, path, database.gate, &err), &err);
-	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	must(db_create(&elsewhere, path, database.gate, &err), &err);
+	must(transaction_begin(&transaction, database.db, &err), &err);
 	assert_waited(begin_refused_after_ms(elsewhere));
 	transaction_end(&transaction);
-	test_notes_must(transaction_begin(&transaction, elsewhere, &err), &err);
+	must(transaction_begin(&transaction, elsewhere, &err), &err);
 	transaction_end(&transaction);
 }
 
@@ -258,7 +259,7 @@ static void who_goes_first_passes_the_line_at_the_gate(void **state)
 	struct error err = {0};
 
 	(void)state;
-	test_notes_must(transaction_begin(&transaction, database.db, &err), &err);
+	must(transaction_begin(&transaction, database.db, &err), &err);
 	for (size_t i = 0; i < COUNT_OF(places); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, stand_in_line, &places[i]), 0);
 	usleep(300 * 1000);
@@ -294,9 +295,9 @@ static int64_t waited_beyond_the_end_ms(struct db *db, struct db *other)
 	int64_t began_ms;
 	pthread_t thread;
 
-	test_notes_must(transaction_begin(&process.transaction, other, &err), &err);
+	must(transaction_begin(&process.transaction, other, &err), &err);
 	assert_int_equal(pthread_create(&thread, NULL, end_after_a_while, &process), 0);
-	test_notes_must(transaction_begin_first(&transaction, db, &err), &err);
+	must(transaction_begin_first(&transaction, db, &err), &err);
 	began_ms = clock_monotonic_ms();
 	pthread_join(thread, NULL);
 	return began_ms - process.ended_ms;
@@ -351,7 +352,7 @@ static void a_killed_process_loses_what_it_had_not_committed_and_nothing_else(vo
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 		assert_int_equal(test_notes_count(database.db), commits);
 	}
-	test_notes_must(test_notes_add(database.db, "not held by the dead", &err), &err);
+	must(test_notes_add(database.db, "not held by the dead", &err), &err);
 }
 
 int main(void)
