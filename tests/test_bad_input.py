@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from support.runner import Runner
 from support.token_callback import TokenCallback
 from support.waiting import wait_until
 from support.zoom_user import connect_user
@@ -29,8 +30,11 @@ class World:
         self.api = self.project.api
         self.user = connect_user(self.api, zoom, deduplication_key="taken", metadata={"kept": True})
         wait_until(lambda: self.user.read()["last_successful_sync_at"])
+        self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201)
+        self.joining = Runner(self.api).claim(lease_s=3600)
         self.bot = self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201).json
         self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bot["id"],
+                      "joining": self.joining["id"],
                       "callback": TokenCallback(self.api, stack.anonymous, "recall").id}
         self.revoked_key = self.make_revoked_key()
 
@@ -78,6 +82,8 @@ def text(bytes_max, is_required=False):
 FLAG = [0, 1, "true", "false", "yes", "", [], {}]
 OBJECT = [1, "x", "{}", True, [], [{}], {"k": "x" * 8192}, {"é" * 4096: 1}, {"k": "x\0y"}, {"k": [{"k": "\0"}]}]
 TIME = [1, True, [], "", "tomorrow", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01", "1767225600"]
+LEASE_S = [9, 3601, 0, -60, 1 << 62, "60", 60.0, True, [], {}]
+SUB_TYPE = text(64) + ["dancing", "user_requested"]
 UNKNOWN = [1, None, "x"]
 
 CONNECTION_SETTINGS = {
@@ -87,6 +93,8 @@ BOT_SETTINGS = {
     "bot_name": text(128), "zoom_oauth_connection_id": text(64) + ["zoauth_0123456789abcdef"],
     "zoom_settings": OBJECT, "join_at": TIME, "deduplication_key": text(255), "metadata": OBJECT,
     "webhooks": [[], 1]}
+
+LEASED = {"lease_token": "lease_made_up"}
 
 # route: (a good body, {field: wrong values}, fields of another route); ... leaves the field out.
 BODIES = {
@@ -113,6 +121,16 @@ BODIES = {
         ["id", "state", "join_flow", "meeting_id", "Bot_name"]),
     ("PATCH", BOTS + "/{bot}"): (
         {}, BOT_SETTINGS | {"meeting_url": [1, True, [MEETING], {}, ""]}, ["id", "state", "meeting_id"]),
+    ("POST", BOTS + "/claim"): (
+        {"runner_id": "r"}, {"runner_id": text(128, True), "lease_s": LEASE_S}, ["bot_id", "lease_token", "Lease_s"]),
+    ("POST", BOTS + "/{joining}/heartbeat"): (
+        LEASED, {"lease_token": text(64, True), "lease_s": LEASE_S}, ["runner_id", "state", "Lease_token"]),
+    ("POST", BOTS + "/{joining}/events"): (
+        LEASED | {"type": "joined_meeting"},
+        {"lease_token": text(64, True), "type": text(64, True) + ["dancing", "join_requested", "Joined_meeting"],
+         "sub_type": SUB_TYPE, "metadata": OBJECT},
+        ["lease_s", "state", "created_at", "Type"]),
+    ("POST", BOTS + "/{joining}/leave"): ({}, {}, ["lease_token", "now"]),
     ("POST", CALLBACKS): (
         {"engine": "attendee"},
         {"engine": text(64, True) + ["vexa", "RECALL"], "name": text(255),
@@ -145,10 +163,12 @@ def test_an_unknown_field_is_refused_by_its_name(method, template, world):
 
 @ROUTES
 def test_all_wrong_fields_are_named_at_once(method, template, world):
+    """But for a sub_type, which is judged by its type."""
     good, fields, unknown = BODIES[method, template]
-    body = good | {name: [] for name in fields if fields[name] is not OBJECT} | {name: 1 for name in unknown}
+    wrong = {name for name, values in fields.items() if values is not OBJECT and values is not SUB_TYPE}
+    body = good | {name: [] for name in wrong} | {name: 1 for name in unknown}
     answer = world.api.call(method, world.path(template), json=body).must_be(400)
-    assert set(answer.fields) == {name for name in fields if fields[name] is not OBJECT} | set(unknown)
+    assert set(answer.fields) == wrong | set(unknown)
 
 
 @ROUTES
@@ -212,7 +232,7 @@ def test_what_is_not_one_json_object_is_refused(method, template, world):
 
 def test_an_empty_body_is_refused_where_one_is_needed(world):
     for method, template in BODIES:
-        if not template.endswith("/refresh"):
+        if not template.endswith(("/refresh", "/leave")):
             answer = world.api.call(method, world.path(template), raw=b"").must_be(400)
             assert answer.code == "invalid_json" and "empty" in answer.json["error"]
 
@@ -333,7 +353,7 @@ def test_an_event_that_nobody_signed_is_refused_whatever_it_is(path, world):
 LISTS = {
     APPS: {}, CONNECTIONS: {"state": ["", "gone", "CONNECTED"], "zoom_oauth_app_id": ["", "x" * 256],
                             "user_id": ["", "x" * 256], "deduplication_key": ["", "x" * 256]},
-    CONNECTIONS + "/{connection}/meetings": {},
+    CONNECTIONS + "/{connection}/meetings": {}, CONNECTIONS + "/{connection}/log": {}, APPS + "/{app}/log": {},
     BOTS: {"state": ["", "gone", "READY"], "deduplication_key": ["", "x" * 5000],
            "join_at_after": TIME[3:], "join_at_before": TIME[3:]},
     CALLBACKS: {}, CALLBACKS + "/{callback}/uses": {},
@@ -371,12 +391,16 @@ def test_delete_takes_no_query_but_revoke(world):
 # Paths and methods
 
 PATHS = {
-    APPS: "GET, POST", APPS + "/{app}": "DELETE, GET, PATCH",
+    APPS: "GET, POST", APPS + "/{app}": "DELETE, GET, PATCH", APPS + "/{app}/log": "GET",
     CONNECTIONS: "GET, POST", CONNECTIONS + "/{connection}": "DELETE, GET, PATCH",
     CONNECTIONS + "/{connection}/refresh": "POST", CONNECTIONS + "/{connection}/meetings": "GET",
+    CONNECTIONS + "/{connection}/log": "GET",
     BOTS: "GET, POST", BOTS + "/{bot}": "DELETE, GET, PATCH", BOTS + "/{bot}/zoom_tokens": "POST",
-    EVENTS: "POST", EVENTS + "/{app}": "POST", "/health": "GET", "/ready": "GET",
+    BOTS + "/claim": "POST", BOTS + "/{joining}/heartbeat": "POST", BOTS + "/{joining}/events": "POST",
+    BOTS + "/{joining}/leave": "POST", EVENTS: "POST", EVENTS + "/{app}": "POST",
+    "/health": "GET", "/ready": "GET", "/metrics": "GET", "/api/v1/openapi.json": "GET",
 }
+KEYLESS = ("/health", "/ready", "/metrics", "/api/v1/openapi.json", EVENTS, EVENTS + "/{app}")
 
 
 @pytest.mark.parametrize("template", PATHS)
@@ -395,7 +419,9 @@ def test_a_method_that_a_path_does_not_have_is_405_with_allow(template, world):
     "/api/v1/botsx", "/api/v1/zoom_oauth", "/api/v1/zoom_oauth_appsx", "/api/v1/zoom_oauth_apps//",
     "/api//v1/zoom_oauth_apps", "//api/v1/bots", "/x/../api/v1/bots", "/api/v1/./bots", "/api/v1/bots%2F",
     "/api/v1%2Fbots", "/api/v1/bots/a/b", "/api/v1/bots/a/zoom_tokens/b", "/api/v1/zoom_oauth_apps/a/b",
-    "/api/v1/zoom_oauth_connections/a/refresh/b", "/api/v1/zoom_oauth/webhooks/a/b", "/health/x", "/readyx",
+    "/api/v1/zoom_oauth_connections/a/refresh/b", "/api/v1/zoom_oauth_connections/a/logs",
+    "/api/v1/zoom_oauth_apps/a/log/b", "/api/v1/bots/claim/x", "/api/v1/bots/a/heartbeat/b", "/api/v1/bots/a/event",
+    "/api/v1/zoom_oauth/webhooks/a/b", "/health/x", "/readyx", "/metrics/x", "/api/v1/openapi", "/api/v1/openapi.json/x",
     "/ready/..", "/favicon.ico", "/index.html", "/cgi-bin/bots", "/error"])
 def test_an_unknown_path_is_a_404_of_the_one_shape(path, world):
     for method in ("GET", "POST"):
@@ -412,7 +438,8 @@ def test_an_id_that_cannot_be_is_not_found(wrong_id, world):
         if "{" in template:
             path = template[:template.index("{")] + quote(wrong_id, safe="") + template[template.index("}") + 1:]
             for method in PATHS[template].split(", "):
-                body = {"event": "x"} if EVENTS in path else {"metadata": {}} if method == "PATCH" else None
+                body = {"event": "x"} if EVENTS in path else {"metadata": {}} if method == "PATCH" else (
+                    BODIES.get((method, template), [None])[0])
                 answer = world.api.call(method, path, json=body).must_be(404)
                 assert answer.code == "not_found", (method, path)
 
@@ -435,7 +462,7 @@ def test_an_address_that_is_too_long_is_refused(world):
 
 def test_a_request_without_an_api_key_is_missing_one(world):
     for template, methods in PATHS.items():
-        if template in ("/health", "/ready") or template.startswith(EVENTS):
+        if template in KEYLESS:
             continue
         for method in methods.split(", "):
             for headers in ({}, {"Authorization": ""}, {"Api-Key": world.project.key}):
