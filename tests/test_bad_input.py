@@ -398,6 +398,7 @@ PATHS = {
     BOTS: "GET, POST", BOTS + "/{bot}": "DELETE, GET, PATCH", BOTS + "/{bot}/zoom_tokens": "POST",
     BOTS + "/claim": "POST", BOTS + "/{joining}/heartbeat": "POST", BOTS + "/{joining}/events": "POST",
     BOTS + "/{joining}/leave": "POST", EVENTS: "POST", EVENTS + "/{app}": "POST",
+    CALLBACKS: "GET, POST", CALLBACKS + "/{callback}": "DELETE, GET", CALLBACKS + "/{callback}/uses": "GET",
     "/health": "GET", "/ready": "GET", "/metrics": "GET", "/api/v1/openapi.json": "GET",
 }
 KEYLESS = ("/health", "/ready", "/metrics", "/api/v1/openapi.json", EVENTS, EVENTS + "/{app}")
@@ -421,7 +422,7 @@ def test_a_method_that_a_path_does_not_have_is_405_with_allow(template, world):
     "/api/v1%2Fbots", "/api/v1/bots/a/b", "/api/v1/bots/a/zoom_tokens/b", "/api/v1/zoom_oauth_apps/a/b",
     "/api/v1/zoom_oauth_connections/a/refresh/b", "/api/v1/zoom_oauth_connections/a/logs",
     "/api/v1/zoom_oauth_apps/a/log/b", "/api/v1/bots/claim/x", "/api/v1/bots/a/heartbeat/b", "/api/v1/bots/a/event",
-    "/api/v1/zoom_oauth/webhooks/a/b", "/health/x", "/readyx", "/metrics/x", "/api/v1/openapi", "/api/v1/openapi.json/x",
+    "/api/v1/zoom_oauth/webhooks/a/b", "/api/v1/token_callbacks/a/uses/b", "/callbacks", "/callbacks/", "/health/x", "/readyx", "/metrics/x", "/api/v1/openapi", "/api/v1/openapi.json/x",
     "/ready/..", "/favicon.ico", "/index.html", "/cgi-bin/bots", "/error"])
 def test_an_unknown_path_is_a_404_of_the_one_shape(path, world):
     for method in ("GET", "POST"):
