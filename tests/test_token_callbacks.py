@@ -11,6 +11,7 @@ import pytest
 from support.time_travel import DAY, expire_access_token, make_clean_up_due, now, of_connection, write
 from support.token_callback import CALLBACKS, TokenCallback, attendee_body, attendee_signature
 from support.waiting import wait_until
+from support.zoom_user import connect_user
 
 TEXT = "text/plain; charset=utf-8"
 UNKNOWN_MEETING = "85512345678"
@@ -315,7 +316,6 @@ def test_zooms_trouble_is_404_and_never_something_like_a_token(make, zoom, host,
 
 
 def test_an_answer_comes_within_the_time_for_one_call_to_zoom(private_stack, zoom):
-    from support.zoom_user import connect_user
     stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=700)
     project = stack.create_project()
     host = connect_user(project.api, zoom, is_onbehalf_token_supported=True)
@@ -326,6 +326,24 @@ def test_an_answer_comes_within_the_time_for_one_call_to_zoom(private_stack, zoo
         assert callback.post("zoom_tokens_url", attendee_body(meeting["join_url"])).must_be(200).json == {}
     assert now() - started < 3_000_000
     assert callback.uses()[0]["outcome"] == "timeout"
+
+
+def test_however_long_zoom_may_take_an_engine_is_answered_while_it_waits(private_stack, zoom):
+    """Meeting BaaS gives up after 15 s, and of Recall.ai and MeetStream nobody has said."""
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=60_000)
+    project = stack.create_project()
+    host = connect_user(project.api, zoom, is_onbehalf_token_supported=True)
+    callbacks = [TokenCallback(project.api, stack.anonymous, engine) for engine in ("recall", "meeting_baas", "meetstream")]
+
+    def fetch(callback):
+        started = now()
+        name = next(name for name in callback.urls if "obf" in name)
+        no_token(callback.get(name, zoom_user_id=host.user_id), "timeout")
+        return now() - started
+
+    with zoom.fault(client_id=host.client_id, path="/v2/users/me/token", delay_ms=120_000, times=None):
+        with ThreadPoolExecutor(3) as pool:
+            assert max(pool.map(fetch, callbacks)) < 14_000_000
 
 
 # Recall.ai's access token

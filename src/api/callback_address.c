@@ -7,9 +7,9 @@
 static const char root[] = "/callbacks/";
 
 enum {
-	ATTENDEE_PATIENCE_MS = 29000,     /* it waits 30 s */
-	MEETING_BAAS_PATIENCE_MS = 14000, /* it waits 15 s */
-	OTHER_PATIENCE_MS = 14000,        /* nobody has said: no longer than the shortest known */
+	ATTENDEE_PATIENCE_MS = 27000,     /* it waits 30 s */
+	MEETING_BAAS_PATIENCE_MS = 12000, /* it waits 15 s */
+	OTHER_PATIENCE_MS = 12000,        /* nobody has said: no longer than the shortest known */
 };
 
 const char *const callback_engines[] = {"attendee", "recall", "meeting_baas", "meetstream", NULL};

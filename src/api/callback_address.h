@@ -16,7 +16,8 @@ struct callback_address {
 	const char *path; /* after /callbacks/{secret}/ */
 	enum callback_token token;
 	const char *token_name; /* as a list of uses names it */
-	int patience_ms; /* how long the engine waits for its answer, less the way there and back */
+	/* How long the engine waits, less the way there and back and what noting the use may take. */
+	int patience_ms;
 };
 
 /* Ends with an engine of NULL. */
