@@ -1,5 +1,9 @@
-/* Zoom users who authorized an app: made from an authorization code, checked, listed, revoked. */
+/*
+ * Zoom users who authorized an app: made from an authorization code, checked, listed, revoked. And whose
+ * connection a meeting would be served by.
+ */
 #include "api/zoom_oauth_connections.h"
+#include "api/zoom_meetings.h"
 #include "serve/responder.h"
 
 #define CONNECTIONS "/api/v1/zoom_oauth_connections"
@@ -14,6 +18,7 @@ static const struct route routes[] = {
 	{ "POST",   CONNECTIONS "/:id/refresh",  ACCESS_API_KEY, post_connection_refresh, waits_for_zoom },
 	{ "GET",    CONNECTIONS "/:id/meetings", ACCESS_API_KEY, get_connection_meetings, waits_for_nothing },
 	{ "GET",    CONNECTIONS "/:id/log",      ACCESS_API_KEY, get_connection_log,      waits_for_nothing },
+	{ "GET",    "/api/v1/zoom_meetings",     ACCESS_API_KEY, get_zoom_meeting,        waits_for_nothing },
 };
 /* clang-format on */
 

@@ -11,6 +11,7 @@ from .http_client import Api
 PROGRAMS = {
     "/api/v1/zoom_oauth_apps": "zoom_oauth_apps",
     "/api/v1/zoom_oauth_connections": "zoom_oauth_connections",
+    "/api/v1/zoom_meetings": "zoom_oauth_connections",
     "/api/v1/zoom_oauth/webhooks": "zoom_webhooks",
     "/api/v1/bots": "bots",
     "/api/v1/webhooks": "webhooks",
