@@ -1,7 +1,6 @@
-"""Every family as plain CGI: the same answers as through nginx and FastCGI, and not a byte lost (valgrind)."""
+"""Every family as plain CGI: the same answers as through nginx and FastCGI."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -10,7 +9,7 @@ from support.cgi import variables_of
 from support.stack import BUILD
 from support.token_callback import TokenCallback
 from support.waiting import wait_until
-from support.zoom_user import REDIRECT_URI, connect_user
+from support.zoom_user import connect_user
 
 APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections", "/api/v1/bots"
 EVENTS, CALLBACKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks"
@@ -28,7 +27,7 @@ class World:
         self.bots = [self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201).json for _ in range(3)]
         self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bots[0]["id"]}
         callback = TokenCallback(self.api, stack.anonymous, "meetstream")
-        self.names |= {"callback": callback.id, "secret": callback.secret, "zoom_user": self.user.user_id}
+        self.names |= {"callback": callback.id, "secret": callback.secret}
 
     def path(self, template):
         return template.format(**self.names)
@@ -143,39 +142,3 @@ def test_a_start_without_any_request_is_answered_all_the_same(world):
     result = subprocess.run([BUILD / "cgi-bin/bots"], capture_output=True, check=True, timeout=60,
                             env={"HALLPASS_CONFIG": str(world.stack.config)}, stdin=subprocess.DEVNULL)
     assert result.stdout.startswith(b"Status: 404 Not Found\r\n")
-
-
-# Under valgrind
-
-VALGRIND = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite", "-q"]
-CHECKED = [
-    ("GET", "/ready", None), ("POST", APPS, "a new app"), ("POST", CONNECTIONS, "a new code"),
-    ("POST", BOTS + "/{bot}/zoom_tokens", None), ("GET", BOTS + "?state=wrong&meeting_url=nowhere", None),
-    ("GET", "/callbacks/{secret}/meetstream/zak?zoom_user_id={zoom_user}", None), ("POST", CALLBACKS, {"engine": "recall"}),
-    ("POST", EVENTS, {"event": "meeting.started", "payload": {"account_id": "a", "object": {"id": "1", "host_id": "h"}}}),
-]
-
-
-def body_of(what, world):
-    if what == "a new app":
-        app = world.zoom.create_app()
-        return {"client_id": app["client_id"], "client_secret": app["client_secret"], "webhook_secret": "0123-secret"}
-    if what == "a new code":
-        code = world.zoom.authorize(world.user.client_id, world.zoom.create_user()["id"], redirect_uri=REDIRECT_URI)
-        return {"zoom_oauth_app_id": world.user.app_id, "authorization_code": code["code"], "redirect_uri": REDIRECT_URI}
-    return what
-
-
-@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
-@pytest.mark.parametrize("method, template, what", CHECKED, ids=[f"{each[0]} {each[1]}" for each in CHECKED])
-def test_valgrind_has_nothing_to_say(method, template, what, world, tmp_path):
-    """Each program is run through a wrapper of its name, and otherwise called as ever."""
-    for program in (BUILD / "cgi-bin").iterdir():
-        wrapper = tmp_path / program.name
-        wrapper.write_text(f"#!/bin/sh\nexec {' '.join(VALGRIND)} --log-file={tmp_path}/valgrind.log {program}\n")
-        wrapper.chmod(0o755)
-    api = world.project.cgi_api
-    api.programs = tmp_path
-    answer = api.call(method, world.path(template), json=body_of(what, world))
-    assert (tmp_path / "valgrind.log").read_text() == ""
-    assert answer.status < 500
