@@ -125,7 +125,9 @@ install: all install-units install-site
 	install $(BUILD)/bin/* $(DESTDIR)$(PREFIX)/bin/
 	install $(BUILD)/cgi-bin/* $(DESTDIR)$(PREFIX)/libexec/hallpass/cgi-bin/
 	install -m 644 schema.sql $(DESTDIR)$(PREFIX)/share/hallpass/
-	install -m 644 LICENSE README.md $(wildcard docs/*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/
+	install -m 644 LICENSE README.md $(wildcard docs/*.*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/hallpass/examples
+	install -m 644 $(wildcard docs/examples/*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/examples/
 
 clean:
 	rm -rf $(BUILD)
