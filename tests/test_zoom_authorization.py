@@ -195,6 +195,21 @@ def test_the_same_code_is_exchanged_once_however_many_post_it_at_once(new_user, 
     must_have_working_credentials(user, answers[0].json["id"])
 
 
+def test_who_posts_a_code_that_another_still_works_on_is_told_to_come_again(new_user, api, project, stack, zoom):
+    user = new_user()
+    code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]
+    hasty = stack.cgi_api(project.key, HALLPASS_ZOOM_TIMEOUT_MS="200")
+    with ThreadPoolExecutor(1) as pool:
+        with zoom.fault(client_id=user.client_id, path="/v2/users/me", hold="before"):
+            first = pool.submit(post_code, api, user, code)
+            zoom.wait_for_requests(1, client_id=user.client_id, path="/v2/users/me", state="in_flight")
+            told = post_code(hasty, user, code).must_be(409)
+        assert (told.code, told.headers["retry-after"]) == ("authorization_in_progress", "1")
+        made = first.result().must_be(201).json
+    assert post_code(hasty, user, code).must_be(201).json["id"] == made["id"]
+    assert exchanges(zoom, user) == 1
+
+
 # What the user granted, and who the user is
 
 @pytest.mark.parametrize("fields, granted, missing", [

@@ -213,9 +213,14 @@ int error_http_status(enum error_kind kind)
 	return statuses[kind];
 }
 
+static const char database_unavailable[] =
+	"the database cannot be used at the moment; the log says why, under this answer's X-Request-Id";
+
 void respond_error(struct response *response, struct arena *arena, const struct error *err)
 {
-	json_t *body = json_object(), *message = json_string(err->message);
+	/* What is wrong with the database, and where it is, is its operator's to know, from the log. */
+	const char *sentence = err->kind == ERROR_STORAGE ? database_unavailable : err->message;
+	json_t *body = json_object(), *message = json_string(sentence);
 
 	/* A sentence that quotes bytes which are no UTF-8 is no JSON string. */
 	json_object_set_new(body, "error",

@@ -50,18 +50,21 @@ def read_answer(output):
 
 
 class CgiApi(Api):
-    """Api without any server: each request starts a program. Its log goes to the stack's logs."""
+    """
+    Api without any server: each request starts a program, with `settings` (HALLPASS_…) beside the
+    stack's. Its log goes to the stack's logs.
+    """
 
-    def __init__(self, stack, programs, key):
+    def __init__(self, stack, programs, key, settings):
         super().__init__(stack.url, key, stack.secrets, stack.answers)
-        self.stack, self.programs = stack, programs
+        self.stack, self.programs, self.settings = stack, programs, settings
 
     def exchange(self, method, target, body, headers):
         program = self.programs / program_of(target.partition("?")[0])
         result = subprocess.run(
             [program], input=body or b"", capture_output=True, timeout=60,
             env={"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(self.stack.config)}
-            | variables_of(method, target, body, headers))
+            | self.settings | variables_of(method, target, body, headers))
         with open(self.stack.directory / "logs/cgi.log", "ab") as log:
             log.write(result.stderr)
         assert result.returncode == 0, result.stderr

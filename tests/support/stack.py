@@ -60,9 +60,9 @@ class Stack:
                               capture_output=True, text=True, stdin=subprocess.DEVNULL,
                               env={"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(self.config)})
 
-    def cgi_api(self, key):
+    def cgi_api(self, key, **settings):
         """The same as api(), but each request is a run of its program as plain CGI."""
-        return CgiApi(self, BUILD / "cgi-bin", key)
+        return CgiApi(self, BUILD / "cgi-bin", key, settings)
 
     def logs(self):
         """All that the processes have logged so far."""
