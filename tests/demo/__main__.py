@@ -42,7 +42,7 @@ def tell_of_real_zoom(screen):
     screen.say("""For the real Zoom, leave zoom_oauth_url and zoom_api_url out of the configuration (their
         defaults are Zoom's), register your own app's client id, client secret and webhook secret token
         as in step 2, set public_url to the https address at which Zoom can reach this server, and
-        give Zoom the app's webhook_url. docs/zoom-app.md goes through it.""")
+        give Zoom the app's webhook_url. docs/zoom-app-setup.md goes through it.""")
     screen.gap()
 
 
