@@ -7,7 +7,9 @@
 #include "http/json.h"
 #include "serve/context.h"
 #include "store/app.h"
+#include "store/app_cache.h"
 #include "store/event.h"
+#include "store/group_commit.h"
 #include "store/log_entry.h"
 #include "store/transaction.h"
 #include "zoom/event.h"
@@ -18,18 +20,20 @@ enum { GUESSED_BODY_BYTES_MAX = 64 << 10 };
 
 /* A delivery on its way: what came, which apps it may be for, and which of them their secrets prove. */
 struct delivery {
-	struct context *context;
+	struct context *context; /* of the thread that works on it, but for what is stored */
+	struct arena *arena;
 	const struct request *request;
 	const char *signature, *timestamp; /* NULL: the header is missing */
 	bool is_fresh;
-	instant now;
+	instant now, latest; /* and the latest time that the event may say it is of */
 	struct zoom_event event;
 	struct error unreadable; /* why the body is no event; kind NONE where it is one */
 	const struct app *apps;
 	int app_count;
 	bool is_named; /* the address or a client id says which apps; else they are guesses */
 	const char *address_id; /* of the app whose own address it is; NULL: the shared one */
-	const struct app *proved[APP_CANDIDATES_MAX];
+	bool is_from_cache;     /* so is the app, which may have another secret by now */
+	const struct app **proved;
 	int proved_count;
 	const char *secret;  /* that proved it */
 	bool has_unreadable; /* some app's secret could not be tried, for no key opens it */
@@ -37,29 +41,34 @@ struct delivery {
 
 static struct delivery delivery_of(struct context *context, const struct request *request)
 {
+	const long tolerance_s = context->process->config.webhook_tolerance_s;
 	struct delivery delivery = {
 		.context = context,
+		.arena = context->arena,
 		.request = request,
 		.signature = request_header(request, "x-zm-signature"),
 		.timestamp = request_header(request, "x-zm-request-timestamp"),
 		.now = context_now(context),
 	};
 
-	delivery.is_fresh = zoom_timestamp_is_fresh(delivery.timestamp, delivery.now,
-						    context->process->config.webhook_tolerance_s);
+	delivery.is_fresh = zoom_timestamp_is_fresh(delivery.timestamp, delivery.now, tolerance_s);
+	delivery.latest = delivery.now + tolerance_s * SECOND;
 	return delivery;
 }
 
 /*
- * The event's strings stand in *body. What cannot be read is kept until the signature is checked: to
- * a stranger the answer is that it is not Zoom's, whatever else is wrong with it.
+ * What cannot be read is kept until the signature is checked: to a stranger the answer is that it is not
+ * Zoom's, whatever else is wrong with it.
  */
-static void read_event(struct delivery *delivery, json_t **body)
+static void read_event(struct delivery *delivery)
 {
-	if (!json_read(delivery->request->body, delivery->request->body_size, body,
+	SCOPED(json_decrefp) json_t *body = NULL;
+
+	if (!json_read(delivery->request->body, delivery->request->body_size, &body,
 		       &delivery->unreadable) ||
-	    !zoom_event_read(*body, &delivery->event, &delivery->unreadable))
+	    !zoom_event_read(body, &delivery->event, &delivery->unreadable))
 		delivery->event = (struct zoom_event){.name = ""};
+	zoom_event_keep(&delivery->event, delivery->arena);
 }
 
 static bool is_provable(const struct delivery *delivery)
@@ -72,6 +81,7 @@ static void prove(struct delivery *delivery, const struct app *apps, int count)
 {
 	const struct context *context = delivery->context;
 
+	delivery->proved = arena_alloc(delivery->arena, (size_t)count * sizeof(*delivery->proved));
 	for (int i = 0; i < count && is_provable(delivery); i++) {
 		const struct seal_place place = app_webhook_secret_place(&apps[i]);
 		const char *secret;
@@ -156,14 +166,12 @@ static bool prove_for_unlikely_apps(struct delivery *delivery, struct error *err
 	return true;
 }
 
-static struct zoom_event_effect effect_of(const struct delivery *delivery, const struct app *app)
+static struct zoom_event_effect effect_of(const struct delivery *delivery, struct db *db,
+					  const struct app *app)
 {
-	const struct context *context = delivery->context;
-	const instant latest =
-		delivery->now + context->process->config.webhook_tolerance_s * SECOND;
 	struct zoom_event_effect effect = {
-		.db = context->db,
-		.arena = context->arena,
+		.db = db,
+		.arena = delivery->arena,
 		.app = app,
 		.event = &delivery->event,
 		.now = delivery->now,
@@ -173,8 +181,8 @@ static struct zoom_event_effect effect_of(const struct delivery *delivery, const
 	/* A clock that runs ahead must not make later knowledge look old. */
 	if (effect.at == 0)
 		effect.at = delivery->now;
-	else if (effect.at > latest)
-		effect.at = latest;
+	else if (effect.at > delivery->latest)
+		effect.at = delivery->latest;
 	return effect;
 }
 
@@ -208,15 +216,16 @@ static bool note_rejection(struct delivery *delivery, struct error *err)
 {
 	const bool says_lost = delivery->event.kind == ZOOM_EVENT_APP_DEAUTHORIZED;
 	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct db *db = delivery->context->db;
 	bool wakes_worker = false;
 
 	if (delivery->app_count == 0 || (!delivery->is_named && !says_lost))
 		return true;
-	if (!transaction_begin(&transaction, delivery->context->db, err))
+	if (!transaction_begin(&transaction, db, err))
 		return false;
 	for (int i = 0; i < delivery->app_count; i++) {
 		const struct app *app = &delivery->apps[i];
-		struct zoom_event_effect effect = effect_of(delivery, app);
+		struct zoom_event_effect effect = effect_of(delivery, db, app);
 
 		if (app->webhook_secret.bytes == NULL)
 			continue;
@@ -326,33 +335,78 @@ static bool store_for_app(struct zoom_event_effect *effect, const unsigned char 
 		app_note_verified_webhook(effect->db, app_id, effect->now, err));
 }
 
-/* Whatever it changes is on the disk before Zoom hears that it need not send it again. */
-static bool store(struct delivery *delivery, struct response *response, struct error *err)
-{
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	bool is_news = false, wakes_worker = false;
+/* A delivery's part of a group's transaction, and what came of it. */
+struct storing {
+	struct delivery delivery;
 	unsigned char body_sha256[SHA256_BYTES];
+	bool is_outdated; /* nothing was stored: the secret that proved it is not the app's any more */
+	bool is_news, wakes_worker;
+};
 
-	sha256(delivery->request->body, delivery->request->body_size, body_sha256);
-	failpoint("event.received");
-	if (!transaction_begin(&transaction, delivery->context->db, err))
+static bool check_cached(const struct delivery *delivery, struct db *db, bool *is_outdated,
+			 struct error *err)
+{
+	const struct app *app = delivery->proved[0];
+	bool has = true;
+
+	if (delivery->is_from_cache &&
+	    !app_has_webhook_secret(db, app->id, app->webhook_secret, &has, err))
 		return false;
-	for (int i = 0; i < delivery->proved_count; i++) {
-		struct zoom_event_effect effect = effect_of(delivery, delivery->proved[i]);
+	*is_outdated = !has;
+	return true;
+}
+
+static bool store_in_group(struct db *db, void *part, struct error *err)
+{
+	struct storing *storing = part;
+	const struct delivery *delivery = &storing->delivery;
+
+	storing->is_news = storing->wakes_worker = false;
+	if (!check_cached(delivery, db, &storing->is_outdated, err))
+		return false;
+	for (int i = 0; i < delivery->proved_count && !storing->is_outdated; i++) {
+		struct zoom_event_effect effect = effect_of(delivery, db, delivery->proved[i]);
 		bool is_new;
 
-		if (!store_for_app(&effect, body_sha256, &is_new, err))
+		if (!store_for_app(&effect, storing->body_sha256, &is_new, err))
 			return false;
-		is_news |= is_new;
-		wakes_worker |= effect.wakes_worker;
+		storing->is_news |= is_new;
+		storing->wakes_worker |= effect.wakes_worker;
 	}
 	failpoint("event.storing");
-	if (!commit(&transaction, delivery, wakes_worker, err))
-		return false;
-	failpoint("event.stored");
-	respond_json(response, delivery->context->arena, 200,
-		     json_pack("{s:s}", "status", is_news ? "ok" : "already_handled"));
 	return true;
+}
+
+/* What the cache cannot tell, a rejection above all, the database decides. */
+static bool serve_from_database(struct delivery *delivery, struct response *response,
+				struct error *err);
+
+/* Whatever it changes is on the disk before Zoom hears that it need not send it again. */
+static bool answer_stored(struct context *context, void *part, struct response *response,
+			  struct error *err)
+{
+	struct storing *storing = part;
+
+	if (storing->is_outdated) {
+		storing->delivery.context = context;
+		return serve_from_database(&storing->delivery, response, err);
+	}
+	if (storing->wakes_worker)
+		doorbell_ring(context->process->config.database);
+	failpoint("event.stored");
+	respond_json(response, context->arena, 200,
+		     json_pack("{s:s}", "status", storing->is_news ? "ok" : "already_handled"));
+	return true;
+}
+
+static void store_later(const struct delivery *delivery)
+{
+	struct storing *storing = arena_alloc(delivery->arena, sizeof(*storing));
+
+	storing->delivery = *delivery;
+	sha256(delivery->request->body, delivery->request->body_size, storing->body_sha256);
+	failpoint("event.received");
+	delivery->context->later = (struct later){store_in_group, answer_stored, storing};
 }
 
 static bool act(struct delivery *delivery, struct response *response, struct error *err)
@@ -365,31 +419,65 @@ static bool act(struct delivery *delivery, struct response *response, struct err
 	}
 	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION)
 		return answer_url_validation(delivery, response, err);
-	return store(delivery, response, err);
+	store_later(delivery);
+	return true;
 }
 
 bool post_zoom_event(struct context *context, const struct request *request,
 		     struct response *response, struct error *err)
 {
-	SCOPED(json_decrefp) json_t *body = NULL;
 	struct delivery delivery = delivery_of(context, request);
 
-	read_event(&delivery, &body);
+	read_event(&delivery);
 	if (!context_open_db(context, err) || !find_likely_apps(&delivery, err))
 		return false;
 	prove(&delivery, delivery.apps, delivery.app_count);
 	return prove_for_unlikely_apps(&delivery, err) && act(&delivery, response, err);
 }
 
+/* The app of the address as this process knows it, if that is enough to prove the event. */
+static bool prove_from_cache(struct delivery *delivery)
+{
+	const struct context *context = delivery->context;
+	struct app *app = arena_alloc(delivery->arena, sizeof(*app));
+
+	if (!is_provable(delivery) || delivery->unreadable.kind != ERROR_NONE ||
+	    delivery->event.kind == ZOOM_EVENT_URL_VALIDATION ||
+	    !app_cache_find(context->process->app_cache, delivery->arena,
+			    request_path_parameter(delivery->request, "id"), app,
+			    &delivery->secret) ||
+	    !zoom_signature_is_valid(delivery->secret, delivery->timestamp, delivery->request->body,
+				     delivery->request->body_size, delivery->signature))
+		return false;
+	delivery->is_from_cache = true;
+	delivery->proved = arena_alloc(delivery->arena, sizeof(*delivery->proved));
+	delivery->proved[0] = app;
+	delivery->proved_count = 1;
+	return true;
+}
+
+static bool serve_from_database(struct delivery *delivery, struct response *response,
+				struct error *err)
+{
+	delivery->is_from_cache = false;
+	delivery->proved_count = 0;
+	if (!context_open_db(delivery->context, err) || !find_app_of_address(delivery, err))
+		return false;
+	prove(delivery, delivery->apps, delivery->app_count);
+	if (delivery->proved_count > 0)
+		app_cache_keep(delivery->context->process->app_cache, delivery->proved[0],
+			       delivery->secret);
+	return act(delivery, response, err);
+}
+
 bool post_zoom_app_event(struct context *context, const struct request *request,
 			 struct response *response, struct error *err)
 {
-	SCOPED(json_decrefp) json_t *body = NULL;
 	struct delivery delivery = delivery_of(context, request);
 
-	read_event(&delivery, &body);
-	if (!context_open_db(context, err) || !find_app_of_address(&delivery, err))
-		return false;
-	prove(&delivery, delivery.apps, delivery.app_count);
-	return act(&delivery, response, err);
+	read_event(&delivery);
+	if (!prove_from_cache(&delivery))
+		return serve_from_database(&delivery, response, err);
+	store_later(&delivery);
+	return true;
 }

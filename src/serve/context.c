@@ -2,6 +2,8 @@
 
 bool context_open_db(struct context *context, struct error *err)
 {
+	if (context->before_waiting != NULL)
+		context->before_waiting(context->thread);
 	return context->db != NULL || process_open_db(context->process, &context->db, err);
 }
 

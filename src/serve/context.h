@@ -6,10 +6,25 @@
 #include "base/clock.h"
 #include "serve/process.h"
 #include "store/db.h"
+#include "store/group_commit.h"
 #include "zoom/call.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
+
+struct context;
+struct response;
+
+/*
+ * What a handler leaves to be stored with what other requests bring, instead of answering: the work, on
+ * whatever thread, and once that is on the disk the answer to it, with the request's arena.
+ */
+struct later {
+	group_work *store; /* NULL: nothing is left */
+	bool (*answer)(struct context *context, void *part, struct response *response,
+		       struct error *err);
+	void *part;
+};
 
 struct context {
 	const struct process *process;
@@ -17,11 +32,15 @@ struct context {
 	struct arena *arena; /* of the request */
 	int64_t project_id;  /* of the API key; 0 where the route needs none */
 	int64_t started_ms;  /* of clock_monotonic_ms(): when the request was accepted */
+	struct later later;  /* of the request */
+	/* Of a responder: before the thread waits for anything else than the next request. NULL: none. */
+	void (*before_waiting)(void *thread);
+	void *thread;
 	/* Of a worker: once it is set, what takes long stops at the next good place. */
 	const atomic_bool *is_ending;
 };
 
-/* Opens this thread's database unless it is open. */
+/* Opens this thread's database unless it is open; before anything that takes long is done. */
 bool context_open_db(struct context *context, struct error *err) MUST_CHECK;
 
 /* The end of the thread. */

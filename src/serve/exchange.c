@@ -81,17 +81,66 @@ static bool handle(struct exchange *exchange, struct context *context, struct er
 	return exchange->route->handle(context, &exchange->request, &exchange->response, err);
 }
 
+static void enter(struct exchange *exchange, struct context *context)
+{
+	context->arena = &exchange->arena;
+	context->project_id = exchange->project_id;
+	context->started_ms = exchange->started_ms;
+	context->later = (struct later){0};
+}
+
+/* `handled`: the handler has succeeded. */
+static void leave(struct exchange *exchange, struct context *context, bool handled)
+{
+	exchange->later = context->later;
+	exchange->pending = (struct group_member){.work = context->later.store,
+						  .part = context->later.part,
+						  .err = &exchange->err};
+	context->arena = NULL;
+	context->later = (struct later){0};
+	if (!handled) {
+		exchange->pending.work = NULL;
+		fail(exchange);
+	}
+	assert((exchange->response.status != 0) != exchange_is_pending(exchange));
+}
+
 void exchange_run(struct exchange *exchange, struct context *context)
 {
 	if (has_failed(exchange))
 		return;
-	context->arena = &exchange->arena;
-	context->project_id = exchange->project_id;
-	context->started_ms = exchange->started_ms;
-	if (!handle(exchange, context, &exchange->err))
-		fail(exchange);
-	context->arena = NULL;
-	assert(exchange->response.status != 0);
+	enter(exchange, context);
+	leave(exchange, context, handle(exchange, context, &exchange->err));
+}
+
+bool exchange_is_pending(const struct exchange *exchange)
+{
+	return exchange->pending.work != NULL;
+}
+
+static bool answer(struct exchange *exchange, struct context *context)
+{
+	if (!exchange->pending.is_stored)
+		return false;
+	exchange->err = (struct error){0}; /* of an attempt before the one that succeeded */
+	return exchange->later.answer(context, exchange->later.part, &exchange->response,
+				      &exchange->err);
+}
+
+void exchange_finish(struct exchange *exchange, struct context *context)
+{
+	enter(exchange, context);
+	leave(exchange, context, answer(exchange, context));
+	/* Another try, after what the first one met with: that need not wait for a group. */
+	if (exchange_is_pending(exchange))
+		exchange_store(exchange, context);
+}
+
+void exchange_store(struct exchange *exchange, struct context *context)
+{
+	if (context_open_db(context, &exchange->err))
+		group_commit_alone(context->db, &exchange->pending);
+	exchange_finish(exchange, context);
 }
 
 const char *exchange_head(struct exchange *exchange)

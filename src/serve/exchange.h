@@ -24,7 +24,9 @@ struct exchange {
 	size_t body_size;
 	int64_t project_id; /* of the API key; 0 where the route needs none */
 	struct response response;
-	struct error err; /* why it failed, for the log; kind NONE where it did not */
+	struct group_member pending; /* work NULL: nothing waits to be stored */
+	struct later later;          /* how that is answered */
+	struct error err;            /* why it failed, for the log; kind NONE where it did not */
 	char request_id[REQUEST_ID_BYTES];
 	int64_t started_ms;
 };
@@ -45,6 +47,15 @@ void exchange_admit(struct exchange *exchange, struct context *context, struct b
 bool exchange_waits(const struct exchange *exchange);
 
 void exchange_run(struct exchange *exchange, struct context *context);
+
+/* It was run, and is to be answered when its `pending` has been through a group's commit. */
+bool exchange_is_pending(const struct exchange *exchange);
+
+/* After that commit. */
+void exchange_finish(struct exchange *exchange, struct context *context);
+
+/* The same for who stands alone. */
+void exchange_store(struct exchange *exchange, struct context *context);
 
 /* Status line and headers as a CGI program prints them, in the exchange's arena. */
 const char *exchange_head(struct exchange *exchange);

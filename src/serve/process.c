@@ -62,11 +62,13 @@ bool process_open(struct process *process, const char *program, char *const *env
 	process->circuits = circuits_open();
 	process->holder = holder_open(process->config.database);
 	process->gate = db_gate_open();
+	process->app_cache = app_cache_open();
 	return true;
 }
 
 void process_close(struct process *process)
 {
+	app_cache_close(&process->app_cache);
 	db_gate_close(&process->gate);
 	holder_close(&process->holder);
 	circuits_close(&process->circuits);

@@ -10,6 +10,7 @@
 #include "base/keyring.h"
 #include "base/log.h"
 #include "http/client.h"
+#include "store/app_cache.h"
 #include "store/db.h"
 #include "zoom/circuits.h"
 
@@ -25,6 +26,7 @@ struct process {
 	struct holder *holder;     /* tells other processes that this one lives */
 	struct circuits *circuits; /* which hosts of Zoom's are not asked at the moment */
 	struct db_gate *gate;
+	struct app_cache *app_cache; /* for events */
 };
 
 /*

@@ -1,23 +1,17 @@
 #include "serve/responder.h"
 
 #include "serve/exchange.h"
+#include "serve/intake.h"
 #include "serve/process.h"
 #include "serve/zoom_circuits.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcgiapp.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 extern char **environ;
 
@@ -26,8 +20,6 @@ enum {
 	PARKED_MAX = 2048,
 	PARKED_BYTES_MAX = 64 << 20, /* of their bodies */
 	FREE_THREADS_MAX = 32,       /* kept for requests that need no Zoom */
-	OUT_OF_FILES_PAUSE_MS = 10,
-	REQUEST_TIMEOUT_S = 10, /* for a web server that connects and then sends nothing */
 };
 
 /* A request that was accepted. It may outlive the thread's turn: see `parked`. */
@@ -37,17 +29,25 @@ struct visit {
 	struct visit *next;
 };
 
-/* Of a thread that has nothing to do. */
+enum call { CALLED_TO_ACCEPT = 1, CALLED_TO_LEAD };
+
+/* Of a thread. */
 struct seat {
-	pthread_cond_t called;
-	bool is_called;
+	struct responder *responder;
+	bool has_turn;
+	pthread_cond_t called; /* while it has nothing to do */
+	enum call call;
 	struct seat *below;
 };
 
 /*
  * What the threads of a process share. One of them at a time has the turn to accept, and passes it on
- * before it serves; the others sit on a stack, so that a request wakes one thread rather than all of
- * them, and the one whose memory is warmest.
+ * before it waits for anything; the others sit on a stack, so that a request wakes one thread rather than
+ * all of them, and the one whose memory is warmest.
+ *
+ * What is only to be stored is added to the group, which one thread commits; it calls another one to lead
+ * the next group, and answers. So a thread that takes in such requests keeps the turn, and none has to be
+ * woken for each of them.
  *
  * Requests that wait for Zoom have at most zoom_threads_max threads; the ones above that are parked, and
  * their thread goes on to accept others. So a slow Zoom never keeps a request waiting that needs no Zoom.
@@ -56,10 +56,11 @@ struct responder {
 	const struct process *process;
 	const struct route *routes;
 	size_t route_count;
-	int stop_event;       /* readable once the process is to end */
+	struct intake intake;
 	pthread_mutex_t lock; /* over what follows */
 	bool is_turn_taken;
 	struct seat *top;
+	struct group_queue group; /* of visits */
 	pthread_cond_t unparked;
 	unsigned zoom_threads, zoom_threads_max, parked_count;
 	size_t parked_bytes;
@@ -73,20 +74,144 @@ static bool read_fcgi(void *source, char *bytes, size_t size)
 	return FCGX_GetStr(bytes, (int)size, fcgi->in) == (int)size;
 }
 
-static void serve(struct responder *responder, struct context *context, struct visit *visit)
+/* Calls whoever sat down last; false where nobody sits. With the lock. */
+static bool call_from_seat(struct responder *responder, enum call call)
+{
+	struct seat *seat = responder->top;
+
+	if (seat == NULL)
+		return false;
+	responder->top = seat->below;
+	seat->call = call;
+	pthread_cond_signal(&seat->called);
+	return true;
+}
+
+/* Returns with the turn to accept, or called to lead a group. */
+static enum call sit(struct seat *seat)
+{
+	struct responder *responder = seat->responder;
+
+	if (seat->has_turn)
+		return CALLED_TO_ACCEPT;
+	pthread_mutex_lock(&responder->lock);
+	seat->call = CALLED_TO_ACCEPT;
+	if (responder->is_turn_taken) {
+		seat->call = 0;
+		seat->below = responder->top;
+		responder->top = seat;
+		while (seat->call == 0)
+			pthread_cond_wait(&seat->called, &responder->lock);
+	}
+	seat->has_turn = seat->call == CALLED_TO_ACCEPT;
+	responder->is_turn_taken |= seat->has_turn;
+	pthread_mutex_unlock(&responder->lock);
+	return seat->call;
+}
+
+/* Does nothing where the thread does not have it. */
+static void pass_turn(void *thread)
+{
+	struct seat *seat = thread;
+	struct responder *responder = seat->responder;
+
+	if (!seat->has_turn)
+		return;
+	seat->has_turn = false;
+	pthread_mutex_lock(&responder->lock);
+	responder->is_turn_taken = call_from_seat(responder, CALLED_TO_ACCEPT);
+	pthread_mutex_unlock(&responder->lock);
+}
+
+static bool call_to_lead(struct responder *responder)
+{
+	bool is_called;
+
+	pthread_mutex_lock(&responder->lock);
+	is_called = call_from_seat(responder, CALLED_TO_LEAD);
+	pthread_mutex_unlock(&responder->lock);
+	return is_called;
+}
+
+/*
+ * The end of the body is read as well, lest it be taken for the start of the next request; where it does not
+ * come the connection is closed.
+ */
+static void finish(struct responder *responder, FCGX_Request *fcgi)
+{
+	char rest[1024];
+
+	while (fcgi->keepConnection &&
+	       FCGX_GetStr(rest, sizeof(rest), fcgi->in) == (int)sizeof(rest))
+		;
+	FCGX_Finish_r(fcgi);
+	if (fcgi->ipcFd >= 0)
+		intake_keep(&responder->intake, fcgi->ipcFd);
+}
+
+static void answer(struct responder *responder, struct visit *visit)
 {
 	struct exchange *exchange = &visit->exchange;
-	const char *head;
+	const char *head = exchange_head(exchange);
 
-	exchange_run(exchange, context);
-	head = exchange_head(exchange);
 	FCGX_PutStr(head, (int)strlen(head), visit->fcgi.out);
 	if (exchange->response.body != NULL)
 		FCGX_PutStr(exchange->response.body, (int)strlen(exchange->response.body),
 			    visit->fcgi.out);
-	FCGX_Finish_r(&visit->fcgi);
+	finish(responder, &visit->fcgi);
 	exchange_close(exchange, &responder->process->log);
 	free(visit);
+}
+
+static struct group_member *commit_group(struct responder *responder, struct context *context)
+{
+	struct error why;
+
+	return context_open_db(context, &why) ? group_commit(context->db, &responder->group)
+					      : group_refuse(&responder->group, &why);
+}
+
+static void answer_group(struct responder *responder, struct context *context,
+			 struct group_member *member)
+{
+	struct group_member *next;
+
+	for (; member != NULL; member = next) {
+		struct visit *visit = member->owner;
+
+		next = member->next;
+		exchange_finish(&visit->exchange, context);
+		answer(responder, visit);
+	}
+}
+
+/* The disk is not kept waiting for the answers, unless all threads are at work. */
+static void lead_group(struct responder *responder, struct context *context)
+{
+	bool leads = true;
+
+	while (leads) {
+		struct group_member *members = commit_group(responder, context);
+
+		if (context->db != NULL)
+			db_rest(context->db);
+		leads = !group_leave(&responder->group) && !call_to_lead(responder);
+		answer_group(responder, context, members);
+	}
+}
+
+static void serve(struct responder *responder, struct context *context, struct visit *visit)
+{
+	exchange_run(&visit->exchange, context);
+	if (exchange_is_pending(&visit->exchange)) {
+		visit->exchange.pending.owner = visit;
+		if (!group_add(&responder->group, &visit->exchange.pending))
+			return;
+		lead_group(responder, context);
+	} else {
+		pass_turn(context->thread);
+		answer(responder, visit);
+	}
 	zoom_circuits_tell(context);
 	if (context->db != NULL)
 		db_rest(context->db);
@@ -143,57 +268,6 @@ static struct visit *unpark_or_leave_zoom_thread(struct responder *responder)
 	return visit;
 }
 
-static void take_turn(struct responder *responder, struct seat *seat)
-{
-	pthread_mutex_lock(&responder->lock);
-	if (responder->is_turn_taken) {
-		seat->is_called = false;
-		seat->below = responder->top;
-		responder->top = seat;
-		while (!seat->is_called)
-			pthread_cond_wait(&seat->called, &responder->lock);
-	}
-	responder->is_turn_taken = true;
-	pthread_mutex_unlock(&responder->lock);
-}
-
-static void pass_turn(struct responder *responder)
-{
-	struct seat *next;
-
-	pthread_mutex_lock(&responder->lock);
-	next = responder->top;
-	responder->is_turn_taken = next != NULL;
-	if (next != NULL) {
-		responder->top = next->below;
-		next->is_called = true;
-		pthread_cond_signal(&next->called);
-	}
-	pthread_mutex_unlock(&responder->lock);
-}
-
-/* The next connection; -1 once the process is to end. Other processes listen on the same socket. */
-static int accept_connection(const struct responder *responder)
-{
-	const struct timeval timeout = {.tv_sec = REQUEST_TIMEOUT_S};
-	struct pollfd sources[] = {{.fd = responder->stop_event, .events = POLLIN},
-				   {.fd = LISTEN_SOCKET, .events = POLLIN}};
-	int connection = -1;
-
-	while (connection < 0) {
-		while (poll(sources, COUNT_OF(sources), -1) < 0)
-			assert(errno == EINTR);
-		if (sources[0].revents != 0)
-			return -1;
-		connection = accept4(LISTEN_SOCKET, NULL, NULL, SOCK_CLOEXEC);
-		/* Out of descriptors or memory: others will give some back. */
-		if (connection < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			poll(NULL, 0, OUT_OF_FILES_PAUSE_MS);
-	}
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	return connection;
-}
-
 static void release_visit(struct visit *visit)
 {
 	FCGX_Free(&visit->fcgi, 1);
@@ -234,6 +308,7 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 		serve(responder, context, visit);
 		return;
 	}
+	pass_turn(context->thread);
 	if (context->db != NULL)
 		db_rest(context->db);
 	if (!take_zoom_thread_or_park(responder, visit))
@@ -244,22 +319,31 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 	} while (visit != NULL);
 }
 
+/* A connection that is new may be slow to send; one that is kept is not. */
 static void *serve_visits(void *argument)
 {
 	struct responder *responder = argument;
-	struct context context = {.process = responder->process};
-	struct seat seat = {.called = PTHREAD_COND_INITIALIZER};
-	int connection;
+	struct seat seat = {.responder = responder, .called = PTHREAD_COND_INITIALIZER};
+	struct context context = {.process = responder->process,
+				  .before_waiting = pass_turn,
+				  .thread = &seat};
+	int connection = 0;
 
 	do {
 		struct visit *visit;
+		bool is_kept = false;
 
-		take_turn(responder, &seat);
-		connection = accept_connection(responder);
-		pass_turn(responder);
+		if (sit(&seat) == CALLED_TO_LEAD) {
+			lead_group(responder, &context);
+			continue;
+		}
+		connection = intake_next(&responder->intake, &is_kept);
+		if (!is_kept)
+			pass_turn(&seat);
 		if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
 			serve_or_park(responder, &context, visit);
 	} while (connection >= 0);
+	pass_turn(&seat);
 	context_release(&context);
 	return NULL;
 }
@@ -272,8 +356,6 @@ static int serve_fcgi(struct responder *responder)
 	int signal_number;
 
 	assert(threads != NULL);
-	/* Threads share the listening socket: whoever comes second must not block in accept(). */
-	fcntl(LISTEN_SOCKET, F_SETFL, fcntl(LISTEN_SOCKET, F_GETFL) | O_NONBLOCK);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -289,7 +371,7 @@ static int serve_fcgi(struct responder *responder)
 	}
 	while (sigwait(&signals, &signal_number) != 0)
 		;
-	eventfd_write(responder->stop_event, 1);
+	intake_stop(&responder->intake);
 	for (long i = 0; i < thread_count; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
@@ -310,6 +392,8 @@ static int serve_cgi(const struct responder *responder)
 	exchange_open(&exchange, responder->routes, responder->route_count, environ);
 	exchange_admit(&exchange, &context, (struct body_source){read_stdin, NULL});
 	exchange_run(&exchange, &context);
+	if (exchange_is_pending(&exchange))
+		exchange_store(&exchange, &context);
 	fputs(exchange_head(&exchange), stdout);
 	if (exchange.response.body != NULL)
 		fputs(exchange.response.body, stdout);
@@ -348,13 +432,14 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;
 	responder.zoom_threads_max = zoom_threads_max(process.config.threads);
-	responder.stop_event = eventfd(0, EFD_CLOEXEC);
-	assert(responder.stop_event >= 0);
+	intake_open(&responder.intake, LISTEN_SOCKET);
 	pthread_mutex_init(&responder.lock, NULL);
 	pthread_cond_init(&responder.unparked, NULL);
+	group_open(&responder.group);
 	status = serve_fcgi(&responder);
+	group_close(&responder.group);
 	pthread_cond_destroy(&responder.unparked);
 	pthread_mutex_destroy(&responder.lock);
-	close(responder.stop_event);
+	intake_close(&responder.intake);
 	return status;
 }

@@ -255,6 +255,19 @@ bool app_remove(struct db *db, int64_t id, struct error *err)
 			      "the app still has connections; delete them first");
 }
 
+static const char has_webhook_secret_sql[] =
+	"SELECT 1 FROM zoom_oauth_apps WHERE id = $1 AND webhook_secret = $2";
+
+bool app_has_webhook_secret(struct db *db, int64_t id, struct sealed webhook_secret, bool *has,
+			    struct error *err)
+{
+	SCOPED(statement_release) struct statement *find = db_statement(db, has_webhook_secret_sql);
+
+	bind_int(find, 1, id);
+	bind_sealed(find, 2, webhook_secret);
+	return statement_row(find, has, err);
+}
+
 static bool note(struct db *db, const char *sql, int64_t id, instant now, struct error *err)
 {
 	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);

@@ -68,6 +68,13 @@ bool app_set_active(struct db *db, int64_t id, bool is_active, instant now, bool
 /* ERROR_CONFLICT with code app_has_connections while it has any. */
 bool app_remove(struct db *db, int64_t id, struct error *err) MUST_CHECK;
 
+/*
+ * Whether the app is there and its webhook secret is still the one that was sealed so: each sealing is
+ * another text, even of the same secret, so that no clock is needed to tell.
+ */
+bool app_has_webhook_secret(struct db *db, int64_t id, struct sealed webhook_secret, bool *has,
+			    struct error *err) MUST_CHECK;
+
 /* An event came whose signature was right (written at most once a second), or wrong. */
 bool app_note_verified_webhook(struct db *db, int64_t id, instant now, struct error *err)
 	MUST_CHECK;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAL_CHECKPOINT_PAGES = 4000 };
+enum { WAL_CHECKPOINT_PAGES = 10000 };
 
 const char db_connection_settings[] = "PRAGMA synchronous = FULL;"
 				      "PRAGMA foreign_keys = ON;"

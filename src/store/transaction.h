@@ -23,7 +23,8 @@ bool transaction_begin(struct transaction *transaction, struct db *db, struct er
 
 /*
  * The same, past the line of this process's writers, and it looks more often whether those of others
- * are done: for what is lost for good if this process dies before it is on the disk.
+ * are done: for what is lost for good if this process dies before it is on the disk, and for what many
+ * wait for.
  */
 bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
 	MUST_CHECK;

@@ -315,3 +315,15 @@ bool zoom_event_read(const json_t *body, struct zoom_event *event, struct error 
 	*event = read;
 	return true;
 }
+
+void zoom_event_keep(struct zoom_event *event, struct arena *arena)
+{
+	const char **const strings[] = {
+		&event->name,         &event->client_id,   &event->account_id,
+		&event->user_id,      &event->host_id,     &event->participant_user_id,
+		&event->personal_url, &event->plain_token,
+	};
+
+	for (size_t i = 0; i < COUNT_OF(strings); i++)
+		*strings[i] = arena_strdup(arena, *strings[i]);
+}

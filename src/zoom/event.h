@@ -5,6 +5,7 @@
 #ifndef ZOOM_EVENT_H
 #define ZOOM_EVENT_H
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -53,5 +54,8 @@ struct zoom_event {
  * names the field where it is no event at all, or a known one without what it cannot do without.
  */
 bool zoom_event_read(const json_t *body, struct zoom_event *event, struct error *err) MUST_CHECK;
+
+/* Copies its strings into the arena, so that it may outlive the JSON. */
+void zoom_event_keep(struct zoom_event *event, struct arena *arena);
 
 #endif

@@ -536,6 +536,25 @@ static void an_unknown_event_is_never_refused_for_its_shape(void **state)
 	}
 }
 
+static void an_event_that_is_kept_outlives_its_json(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	json_t *body =
+		parse("{\"event\":\"app_deauthorized\",\"event_ts\":1785369356750,\"payload\":{"
+		      "\"account_id\":\"an account\",\"user_id\":\"a user\","
+		      "\"client_id\":\"a client\"}}");
+	struct zoom_event event = read_event(body);
+
+	(void)state;
+	zoom_event_keep(&event, &arena);
+	json_decref(body);
+	assert_string_equal(event.name, "app_deauthorized");
+	assert_string_equal(event.account_id, "an account");
+	assert_string_equal(event.user_id, "a user");
+	assert_string_equal(event.client_id, "a client");
+	assert_null(event.host_id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +578,7 @@ int main(void)
 		cmocka_unit_test(the_time_of_a_deauthorization_is_found_wherever_it_is),
 		cmocka_unit_test(url_validation_carries_its_plain_token),
 		cmocka_unit_test(an_unknown_event_is_never_refused_for_its_shape),
+		cmocka_unit_test(an_event_that_is_kept_outlives_its_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,44 @@
+/*
+ * Where a responder's requests come from: the socket that it listens on, and the connections that the web
+ * server keeps open between its requests. A connection that waits for its next request has no thread; so
+ * there may be any number of them, whatever the number of threads is.
+ */
+#ifndef SERVE_INTAKE_H
+#define SERVE_INTAKE_H
+
+#include "base/attr.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* Above that number a descriptor is not kept open. */
+enum { INTAKE_FILES_MAX = 16384 };
+
+enum intake_state { INTAKE_NEW, INTAKE_SERVED, INTAKE_IDLE };
+
+struct intake {
+	int listening, poll, stop_event;
+	pthread_mutex_t lock; /* over what follows */
+	bool is_stopped;
+	unsigned char states[INTAKE_FILES_MAX]; /* enum intake_state, by descriptor */
+};
+
+/* `listening` is the caller's. */
+void intake_open(struct intake *intake, int listening);
+void intake_close(struct intake *intake);
+
+/*
+ * The next connection on which a request comes, the caller's from now on; waits for one. *is_kept: it has
+ * brought requests before, and brings its next one in a piece. -1 after
+ * intake_stop(), once what has come on kept connections is handed out and the others are closed; what
+ * waits to be accepted is another process's. One thread at a time.
+ */
+int intake_next(struct intake *intake, bool *is_kept) MUST_CHECK;
+
+/* Gives a connection back whose last request was read to its end and answered. From any thread. */
+void intake_keep(struct intake *intake, int connection);
+
+/* From any thread. */
+void intake_stop(struct intake *intake);
+
+#endif

@@ -1,0 +1,145 @@
+#include "store/group_commit.h"
+
+#include "store/transaction.h"
+
+/* That wait at a time: more would make neither fuller pages nor fewer commits, only memory. */
+enum { MEMBERS_MAX = 256 };
+
+void group_open(struct group_queue *queue)
+{
+	*queue = (struct group_queue){0};
+	pthread_mutex_init(&queue->lock, NULL);
+	pthread_cond_init(&queue->has_room, NULL);
+}
+
+void group_close(struct group_queue *queue)
+{
+	pthread_cond_destroy(&queue->has_room);
+	pthread_mutex_destroy(&queue->lock);
+}
+
+bool group_add(struct group_queue *queue, struct group_member *member)
+{
+	bool leads;
+
+	member->next = NULL;
+	pthread_mutex_lock(&queue->lock);
+	while (queue->count >= MEMBERS_MAX)
+		pthread_cond_wait(&queue->has_room, &queue->lock);
+	if (queue->last != NULL)
+		queue->last->next = member;
+	else
+		queue->first = member;
+	queue->last = member;
+	queue->count++;
+	leads = !queue->is_led;
+	queue->is_led = true;
+	pthread_mutex_unlock(&queue->lock);
+	return leads;
+}
+
+static struct group_member *take_all(struct group_queue *queue)
+{
+	struct group_member *members;
+
+	pthread_mutex_lock(&queue->lock);
+	members = queue->first;
+	queue->first = queue->last = NULL;
+	if (queue->count >= MEMBERS_MAX)
+		pthread_cond_broadcast(&queue->has_room);
+	queue->count = 0;
+	pthread_mutex_unlock(&queue->lock);
+	return members;
+}
+
+bool group_leave(struct group_queue *queue)
+{
+	bool is_empty;
+
+	pthread_mutex_lock(&queue->lock);
+	is_empty = queue->first == NULL;
+	queue->is_led = !is_empty;
+	pthread_mutex_unlock(&queue->lock);
+	return is_empty;
+}
+
+static void fail_all(struct group_member *members, const struct error *why)
+{
+	for (struct group_member *member = members; member != NULL; member = member->next) {
+		member->is_stored = false;
+		*member->err = *why;
+	}
+}
+
+struct group_member *group_refuse(struct group_queue *queue, const struct error *why)
+{
+	struct group_member *members = take_all(queue);
+
+	fail_all(members, why);
+	return members;
+}
+
+/* The member whose work failed, or NULL where that of all is done. */
+static struct group_member *work_together(struct db *db, struct group_member *members)
+{
+	for (struct group_member *member = members; member != NULL; member = member->next) {
+		member->is_stored = member->work(db, member->part, member->err);
+		if (!member->is_stored)
+			return member;
+	}
+	return NULL;
+}
+
+void group_commit_alone(struct db *db, struct group_member *member)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	member->is_stored = transaction_begin(&transaction, db, member->err) &&
+			    member->work(db, member->part, member->err) &&
+			    transaction_commit(&transaction, member->err);
+}
+
+/* What the others would meet with as well. */
+static bool is_of_database(const struct error *err)
+{
+	return err->kind == ERROR_BUSY || err->kind == ERROR_STORAGE;
+}
+
+static void store_one_by_one(struct db *db, struct group_member *members)
+{
+	for (struct group_member *member = members; member != NULL; member = member->next) {
+		group_commit_alone(db, member);
+		if (!member->is_stored && is_of_database(member->err)) {
+			const struct error why = *member->err;
+
+			fail_all(member, &why);
+			return;
+		}
+	}
+}
+
+/*
+ * The group is complete when the transaction has begun: who came while another process was waited for is
+ * in it, or, if that was in vain, need not wait for it again. Where a member's work fails all of it is
+ * undone, and each has a transaction of its own: savepoints would cost those who do not fail.
+ */
+struct group_member *group_commit(struct db *db, struct group_queue *queue)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct error why = {0};
+	const bool began = transaction_begin_first(&transaction, db, &why);
+	struct group_member *members = take_all(queue), *failed = NULL;
+
+	if (began)
+		failed = work_together(db, members);
+	if (failed != NULL)
+		why = *failed->err;
+	if (began && failed == NULL && transaction_commit(&transaction, &why))
+		return members;
+	transaction_end(&transaction);
+	if (failed != NULL && !is_of_database(&why))
+		store_one_by_one(db, members);
+	else
+		fail_all(members, &why);
+	return members;
+}
