@@ -99,11 +99,12 @@ model:
 	@scripts/deps
 	@tests/model/run
 
-# Prints the table of docs/performance.md; BENCH_FLAGS: see bench/tokens --help.
-bench-tokens:
+# Prints the tables of docs/performance.md, or one of them; BENCH_FLAGS: see bench/tokens --help.
+bench: bench-events bench-tokens
+bench-events bench-tokens:
 	@scripts/deps
 	$(SUBMAKE) all bench-programs
-	@BUILD=$(abspath $(BUILD)) bench/tokens $(BENCH_FLAGS)
+	@BUILD=$(abspath $(BUILD)) bench/$(@:bench-%=%) $(BENCH_FLAGS)
 
 # ctuuninitvar takes the address of an out-parameter for a use of its value.
 lint:
@@ -189,7 +190,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench-tokens demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

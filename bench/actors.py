@@ -1,6 +1,7 @@
 """What a benchmark runs: the product, Zoom's side, load, and baselines. Each ends with its block."""
 
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -11,9 +12,11 @@ from contextlib import contextmanager
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 from support.processes import pids_of  # noqa: E402
 from support.secret_register import SecretRegister  # noqa: E402
-from support.stack import BUILD, Stack  # noqa: E402
+from support.stack import BUILD, ROOT, Stack, free_port  # noqa: E402
+from support.waiting import wait_until  # noqa: E402
 
 REDIRECT_URI = "https://bench.example/callback"
+WEBHOOK_SECRET = "bench-webhook-secret"
 FIRST_MEETING_ID = 80_000_000_000  # of bench/upstream.c
 RUN_S_MAX = 120
 
@@ -93,7 +96,8 @@ class Hallpass:
         api = project.api
         app = api.post("/api/v1/zoom_oauth_apps", json={
             "client_id": "bench-client", "client_secret": "bench-client-secret",
-            "webhook_secret": "bench-webhook-secret"}).must_be(201).json
+            "webhook_secret": WEBHOOK_SECRET}).must_be(201).json
+        self.webhook_path = f"/api/v1/zoom_oauth/webhooks/{app['id']}"
 
         def connect(user):
             return api.post("/api/v1/zoom_oauth_connections", json={
@@ -117,9 +121,86 @@ class Hallpass:
         return run("load", self.stack.port, clients, how_long, "POST", self.directory / "paths",
                    '"join_flow":"token"', f"Authorization: Token {self.key}", "Content-Length: 0")
 
+    def events_stored(self):
+        return self.stack.database.value("SELECT count(*) FROM zoom_log WHERE body_hash IS NOT NULL")
+
     def peak_rss_mib(self, program="bots"):
         """The most that any process of the program has had so far."""
         return max(peak_rss_mib(pid) for pid in pids_of(self.stack, program))
+
+
+def wrk(port, path, files, clients, seconds):
+    """Events of bench/events.lua's files, with two threads; the line of JSON that it prints."""
+    done = subprocess.run(
+        ["wrk", "--threads", "2", "--connections", str(clients), "--duration", f"{seconds}s", "--timeout", "10s",
+         "--script", ROOT / "bench/events.lua", f"http://127.0.0.1:{port}{path}", "--", files],
+        check=True, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=RUN_S_MAX)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class NoOp:
+    """bench/no_op.c behind an nginx with the settings of the stack's, and nginx's own answer at /return."""
+
+    def __init__(self, directory, port):
+        self.directory, self.port = directory, port
+
+    @classmethod
+    @contextmanager
+    def running(cls, hallpass, directory, threads):
+        no_op = cls(directory, free_port())
+        no_op.configure(hallpass.stack)
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        with subprocess.Popen(["spawn-fcgi", "-n", "-b", "4096", "-s", directory / "sockets/no_op.sock", "--",
+                               built("no_op"), str(threads)], env=environment) as responder:
+            try:
+                # The addresses of sockets are relative to where it runs.
+                with subprocess.Popen(["nginx", "-p", directory, "-c", "nginx/nginx.conf"], cwd=directory,
+                                      env=environment, stderr=subprocess.DEVNULL) as nginx:
+                    try:
+                        no_op.wait_until_ready()
+                        yield no_op
+                    finally:
+                        nginx.terminate()
+            finally:
+                responder.kill()
+
+    def configure(self, stack):
+        for name in "nginx", "sockets", "logs":
+            (self.directory / name).mkdir(parents=True)
+        for name in "nginx.conf", "hallpass.conf", "server.conf":
+            text = (stack.directory / "nginx" / name).read_text()
+            text = text.replace(f":{stack.port};", f":{self.port};").replace("zoom_webhooks", "no_op")
+            if name == "server.conf":
+                text += "location = /return {\n\treturn 200;\n}\n"
+            (self.directory / "nginx" / name).write_text(text)
+
+    def wait_until_ready(self):
+        def answers():
+            with contextlib.suppress(OSError):
+                return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/return", timeout=1).status == 200
+
+        wait_until(answers, what="nginx of the no-op responder")
+
+
+class SyncingWorker:
+    """A process that writes meetings as the worker's sync does: 300 of them in each short transaction."""
+
+    def __init__(self, process):
+        self.process = process
+
+    @classmethod
+    @contextmanager
+    def running(cls, hallpass):
+        with subprocess.Popen([sys.executable, ROOT / "bench/sync_meetings.py", hallpass.stack.database.path],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout.readline() == "writing\n"
+                yield cls(process)
+            finally:
+                process.kill()
+
+    def must_still_run(self):
+        assert self.process.poll() is None, "it ended before the measurement did"
 
 
 def peak_rss_mib(pid):

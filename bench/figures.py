@@ -10,21 +10,26 @@ from datetime import datetime, timezone
 class Row:
     """One question: what was measured in each round as a ratio to the baseline of the same round."""
 
-    def __init__(self, question, hallpass, baseline, ratios, goal=None, faults=0):
-        """`goal` is the most that the median ratio may be; `faults` are answers that were not good."""
+    def __init__(self, question, hallpass, baseline, ratios, goal=None, faults=0, at_least=False):
+        """
+        `goal` is the most that the median ratio may be, or the least if it is to be `at_least` that;
+        `faults` are answers that were not good.
+        """
         self.question, self.hallpass, self.baseline = question, hallpass, baseline
-        self.ratios, self.goal, self.faults = ratios, goal, faults
+        self.ratios, self.goal, self.faults, self.at_least = ratios, goal, faults, at_least
 
     @property
     def holds(self):
-        return not self.faults and (self.goal is None or statistics.median(self.ratios) <= self.goal)
+        ratio = statistics.median(self.ratios)
+        is_met = self.goal is None or (ratio >= self.goal if self.at_least else ratio <= self.goal)
+        return is_met and not self.faults
 
     def cells(self):
         verdict = "" if self.goal is None else "yes" if self.holds else "**no**"
         if self.faults:
             verdict = f"**no**: {self.faults} bad answers"
         return [self.question, self.hallpass, self.baseline, with_spread(self.ratios),
-                "" if self.goal is None else f"≤ {self.goal:g}", verdict]
+                "" if self.goal is None else f"{'≥' if self.at_least else '≤'} {self.goal:g}", verdict]
 
 
 HEADINGS = ["question", "Hallpass", "baseline", "ratio (spread)", "goal", "holds"]

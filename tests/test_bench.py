@@ -22,3 +22,12 @@ def test_the_token_benchmark_gives_figures_and_sees_one_refresh():
         assert re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", ratio), done.stdout
     (refreshes,) = (row for row in rows if row[0].startswith("refreshes that Zoom sees"))
     assert refreshes[1] == "1 in each of 1 rounds"
+
+
+@pytest.mark.skipif(not (BUILD / "bench/no_op").exists(), reason="make bench-programs has not run")
+def test_the_event_benchmark_gives_figures_and_finds_every_acknowledged_event_stored():
+    done = subprocess.run([ROOT / "bench/events", "--quick"], capture_output=True, text=True,
+                          timeout=300, env=os.environ | {"BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| events")]
+    assert len(rows) == 2 and "bad answers" not in done.stdout
