@@ -129,6 +129,10 @@ install: all install-units install-site
 	install -m 644 LICENSE README.md $(wildcard docs/*.*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/hallpass/examples
 	install -m 644 $(wildcard docs/examples/*) $(DESTDIR)$(PREFIX)/share/doc/hallpass/examples/
+ifneq ($(wildcard $(BUILD)/docs/index.html),)
+	install -d $(DESTDIR)$(PREFIX)/share/hallpass/docs
+	install -m 644 $(BUILD)/docs/* $(DESTDIR)$(PREFIX)/share/hallpass/docs/
+endif
 
 clean:
 	rm -rf $(BUILD)

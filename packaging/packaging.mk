@@ -12,13 +12,14 @@ install-units:
 install-site:
 	install -d $(DESTDIR)$(NGINXDIR)
 	for file in nginx/*.conf; do \
-		sed -e 's|@SOCKETS@|/run/hallpass|; s|@LOGS@|$(LOGDIR)|; s|@NGINX@|$(NGINXDIR)|' $$file \
+		sed -e 's|@SOCKETS@|/run/hallpass|; s|@LOGS@|$(LOGDIR)|; s|@NGINX@|$(NGINXDIR)|; s|@DOCS@|$(PREFIX)/share/hallpass/docs|' $$file \
 			>$(DESTDIR)$(NGINXDIR)/$${file##*/} || exit 1; \
 	done
 
 # A Debian package, in $(BUILD).
 deb:
 	@scripts/deps
+	$(SUBMAKE) docs
 	@packaging/make-deb $(BUILD)
 
 .PHONY: install-units install-site deb

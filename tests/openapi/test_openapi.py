@@ -6,6 +6,8 @@ import pathlib
 import re
 import shutil
 import subprocess
+import urllib.parse
+import urllib.request
 
 import pytest
 import yaml
@@ -41,6 +43,20 @@ def test_the_linter_would_find_something(tmp_path):
 def test_the_description_is_served_as_json(anonymous):
     answer = anonymous.get("/api/v1/openapi.json").must_be(200)
     assert answer.json == yaml.safe_load(FILE.read_text())
+
+
+def test_the_reference_is_served_and_all_that_it_loads_comes_from_the_same_host(stack):
+    def get(path):
+        with urllib.request.urlopen(stack.url + path, timeout=10) as answer:
+            return answer.headers, answer.read().decode()
+
+    headers, page = get("/docs/")
+    assert headers["Content-Type"] == "text/html"
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    loaded = re.findall(r'(?:src|href|spec-url)="([^"]+)"', page)
+    assert loaded == ["/api/v1/openapi.json", "/api/v1/openapi.json", "redoc.standalone.js"]
+    for path in loaded:
+        assert get(urllib.parse.urljoin("/docs/", path))[1]
 
 
 def routes_of(program):
