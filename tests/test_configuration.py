@@ -183,6 +183,30 @@ def test_every_key_of_the_contract_is_taken_and_has_a_default(installation):
     assert installation.start("hallpass", text=required).returncode == 0
 
 
+def in_an_etc_with(folder, settings):
+    """The command line, without HALLPASS_CONFIG, where /etc has that configuration and nothing else."""
+    (folder / "hallpass").mkdir()
+    (folder / "hallpass/hallpass.conf").write_text("".join(f"{key} = {value}\n" for key, value in settings.items()))
+    result = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"',
+         folder, BUILD / "bin/hallpass", "project", "list"], env={"PATH": os.environ["PATH"]},
+        capture_output=True, text=True, timeout=60)
+    if result.stderr.startswith(("unshare: ", "mount: ")):
+        pytest.skip(f"another /etc cannot be mounted here: {result.stderr.strip()}")
+    return result
+
+
+def test_the_file_is_that_of_etc_where_the_environment_names_none(installation, tmp_path):
+    result = in_an_etc_with(tmp_path, installation.good)
+    assert (result.returncode, result.stderr) == (0, "") and "tests" in result.stdout
+
+
+def test_a_wrong_file_of_etc_is_named(tmp_path):
+    result = in_an_etc_with(tmp_path, {"no_such_key": 1})
+    assert result.returncode == 1
+    assert result.stderr.startswith("hallpass: /etc/hallpass/hallpass.conf line 1: ")
+
+
 def test_comments_empty_lines_and_spaces_are_no_part_of_a_value(installation):
     text = "\n # comment\n#x=y\n\tlog_format\t=  text  \r\n" + "".join(
         f"{key}={value}\n" for key, value in installation.good.items())
