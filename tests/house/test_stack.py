@@ -127,6 +127,28 @@ def test_a_relative_directory_is_that_of_the_caller(stack, tmp_path):
     assert processes(stack.directory) == {}
 
 
+def open_for_writing(pid):
+    """The files and sockets by name, but not the devices."""
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        flags = next(line.split()[1] for line in (entry.parent.parent / "fdinfo" / entry.name).read_text().splitlines()
+                     if line.startswith("flags:"))
+        target = os.readlink(entry)
+        if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY and target.startswith("/") and not target.startswith("/dev/"):
+            yield pathlib.Path(target)
+
+
+def test_nothing_is_written_outside_of_the_directory(stack, tmp_path):
+    for name in ("home", "tmp", "elsewhere"):
+        (tmp_path / name).mkdir()
+    stack.must_be_up(cwd=tmp_path / "elsewhere", env={"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")})
+    assert stack.get("/api/v1/bots", "POST", b" " * (1 << 20))[0].status == 401
+    written = {file for pid in processes(stack.directory) for file in open_for_writing(pid)}
+    assert {"hallpass.db", "hallpass.db-wal"} <= {file.name for file in written}
+    assert [file for file in written if stack.directory not in file.parents] == []
+    assert stack.down().returncode == 0
+    assert [file for name in ("home", "tmp", "elsewhere") for file in (tmp_path / name).iterdir()] == []
+
+
 def test_every_program_of_the_build_runs_as_often_as_asked(stack):
     stack.must_be_up("--processes", "3")
     for program in (BUILD / "cgi-bin").iterdir():
