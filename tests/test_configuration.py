@@ -183,6 +183,16 @@ def test_every_key_of_the_contract_is_taken_and_has_a_default(installation):
     assert installation.start("hallpass", text=required).returncode == 0
 
 
+@pytest.mark.parametrize("no_proxy, place", [("", "127.0.0.1 port 1"), ("zoom.invalid", "zoom.invalid")])
+def test_zoom_is_called_through_the_proxy_of_the_environment(no_proxy, place, installation):
+    answer, _ = installation.call(
+        "zoom_oauth_apps", "POST", "/api/v1/zoom_oauth_apps", {"client_id": "some-client", "client_secret": "made-up-01"},
+        settings={"zoom_oauth_url": "http://zoom.invalid/oauth"},
+        environment={"http_proxy": NOWHERE, "no_proxy": no_proxy})
+    assert answer.must_be(503).code == "zoom_unavailable"
+    assert answer.json["error"].endswith(f": {place}") or f" to {place} " in answer.json["error"], answer
+
+
 def in_an_etc_with(folder, settings):
     """The command line, without HALLPASS_CONFIG, where /etc has that configuration and nothing else."""
     (folder / "hallpass").mkdir()
