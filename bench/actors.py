@@ -170,6 +170,7 @@ class NoOp:
         for name in "nginx.conf", "hallpass.conf", "server.conf":
             text = (stack.directory / "nginx" / name).read_text()
             text = text.replace(f":{stack.port};", f":{self.port};").replace("zoom_webhooks", "no_op")
+            text = text.replace("keepalive 256;", "keepalive 128;")
             if name == "server.conf":
                 text += "location = /return {\n\treturn 200;\n}\n"
             (self.directory / "nginx" / name).write_text(text)
