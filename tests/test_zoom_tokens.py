@@ -395,19 +395,19 @@ def test_many_bots_at_once_all_get_their_own_tokens(project, connect_user, zoom)
 
 
 def test_a_slow_zoom_is_answered_for_in_time(private_stack, zoom):
-    api = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1500).create_project().api
+    api = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=2500).create_project().api
     host = connect(api, zoom, is_onbehalf_token_supported=True)
     meeting = Meeting(api, zoom, host, zoom_settings={
         "onbehalf_token": {"zoom_oauth_connection_user_id": host.user_id}})
     with zoom.fault(client_id=host.client_id, path="/v2/*token*", hold="before", times=None):
         started = time.monotonic()
         must_be_standard(meeting.tokens(), "timeout")
-        assert time.monotonic() - started < 2.5  # the two tokens together
+        assert time.monotonic() - started < 4.5  # the two tokens together
     assert meeting.tokens()["join_flow"] == "token"
     with meeting.fault(byte_delay_ms=200, times=None):
         started = time.monotonic()
         tokens = meeting.tokens()
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 4.5
     assert (tokens["join_flow_reason"], tokens["app_privilege_token"]) == ("timeout", None)
 
 
