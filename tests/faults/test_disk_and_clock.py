@@ -79,7 +79,8 @@ def test_a_full_disk_costs_no_user_and_no_join(disk, small, small_joiner):
     joiner = small_joiner
     disk.fill()
     refused = post_bot(joiner).must_be(503)
-    assert refused.code == "database_unavailable" and "disk is full" in small.logs()
+    assert refused.code == "database_unavailable"
+    wait_until(lambda: "disk is full" in small.logs(), what="the request's line in the log")
     assert int(refused.headers["retry-after"]) >= 1
     # What needs no room goes on: the cached token, and whatever is only read.
     assert joiner.joins()
