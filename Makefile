@@ -8,7 +8,8 @@ CFLAGS ?= -O2 -g
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the code needs is below, and yours come after it.
 PACKAGES       := sqlite3 jansson libcurl libcrypto
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+# libcurl and libcrypto are loaded when they are needed: src/base/late_library.h.
+PACKAGE_LIBS   := $(shell pkg-config --libs sqlite3 jansson 2>/dev/null)
 OPTIMISED = $(and $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if $(filter -fsanitize=%,$(CFLAGS)),,yes))
 HALLPASS_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Isrc -Wall -Wextra -Wconversion -Wshadow \
 	-fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -pthread \
@@ -144,7 +145,7 @@ $(BUILD)/bin/hallpass: $(BUILD)/obj/src/cli/main.o $(LIBRARY)
 $(BUILD)/bin/hallpass-worker: $(BUILD)/obj/src/worker/main.o $(LIBRARY)
 	$(LINK)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/obj/bench/latencies.o
-	$(LINK)
+	$(LINK) $(shell pkg-config --libs libcurl)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/members
 	$(LINK) -lcmocka
 # A family is linked with a responder_main() that fuzzes it, and with a Zoom that says what the input says.

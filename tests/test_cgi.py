@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support.cgi import variables_of
+from support.cgi import program_of, variables_of
 from support.stack import BUILD
 from support.token_callback import TokenCallback
 from support.waiting import wait_until
@@ -121,6 +121,23 @@ def test_a_head_and_a_body_are_printed_as_cgi_has_them(world):
     assert head.startswith(b"Status: 200 OK\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
     assert len(result.stderr.splitlines()) == 1
+
+
+def loaded_libraries(world, method, path):
+    """What the program of one request loads, by the words of the dynamic linker."""
+    variables = variables_of(method, path, b"", {"Authorization": f"Token {world.project.key}"})
+    result = subprocess.run([BUILD / "cgi-bin" / program_of(path)], capture_output=True, check=True, timeout=60,
+                            env={"HALLPASS_CONFIG": str(world.stack.config), "LD_DEBUG": "files"} | variables,
+                            stdin=subprocess.DEVNULL, text=True)
+    assert result.stdout.startswith("Status: 200 OK"), result.stdout
+    return set(re.findall(r"file=(lib\w+)\.so", result.stderr))
+
+
+def test_a_request_that_needs_no_zoom_loads_neither_curl_nor_openssl(world):
+    asked = loaded_libraries(world, "GET", f"{CONNECTIONS}/{world.user.id}")
+    assert "libsqlite3" in asked and not asked & {"libcurl", "libcrypto", "libssl"}
+    checked = loaded_libraries(world, "POST", f"{CONNECTIONS}/{world.user.id}/refresh")
+    assert checked >= {"libsqlite3", "libcurl", "libcrypto", "libssl"}
 
 
 @pytest.mark.parametrize("script, info", [("", "{path}"), (None, "{path}"), ("/cgi-bin/zoom_oauth_apps", "{path}"),

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdio.h>
@@ -67,11 +66,6 @@ uint32_t random_below(uint32_t limit)
 	return (uint32_t)(wide % limit);
 }
 
-void sha256(const void *bytes, size_t size, unsigned char digest[static SHA256_BYTES])
-{
-	require(EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) == 1, "EVP_Digest");
-}
-
 static void mac_context_free(EVP_MAC_CTX **context)
 {
 	EVP_MAC_CTX_free(*context);
@@ -112,7 +106,13 @@ void hmac_sha256(const void *key, size_t key_size, const struct span *parts, siz
 
 bool equal_in_constant_time(const void *a, const void *b, size_t size)
 {
-	return CRYPTO_memcmp(a, b, size) == 0;
+	const volatile unsigned char *left = a, *right = b;
+	unsigned char difference = 0;
+
+	/* No early end, nor one that a compiler could see. */
+	for (size_t i = 0; i < size; i++)
+		difference |= left[i] ^ right[i];
+	return difference == 0;
 }
 
 static void cipher_context_free(EVP_CIPHER_CTX **context)

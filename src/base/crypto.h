@@ -1,4 +1,7 @@
-/* OpenSSL behind the few operations that Hallpass needs. Failing here is a broken machine: it ends the process. */
+/*
+ * The few operations of cryptography that Hallpass needs, by OpenSSL all but sha256(), which needs no
+ * library to be loaded. Failing here is a broken machine: it ends the process.
+ */
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H
 

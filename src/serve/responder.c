@@ -397,7 +397,8 @@ static int serve_cgi(const struct responder *responder)
 	fputs(exchange_head(&exchange), stdout);
 	if (exchange.response.body != NULL)
 		fputs(exchange.response.body, stdout);
-	fflush(stdout);
+	/* Which tells the web server that this was all, so that nobody waits for the cleaning up. */
+	fclose(stdout);
 	exchange_close(&exchange, &responder->process->log);
 	zoom_circuits_tell(&context);
 	context_release(&context);

@@ -22,6 +22,40 @@ static void sha256_is_as_in_fips_180(void **state)
 	hex_encode(digest, sizeof(digest), hex);
 	assert_string_equal(hex,
 			    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, digest);
+	hex_encode(digest, sizeof(digest), hex);
+	assert_string_equal(hex,
+			    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+/* HMAC as RFC 2104 makes it of the hash, with a key of one block. */
+static void hmac_by_hand(const unsigned char key[static 64], const unsigned char *text, size_t size,
+			 unsigned char mac[static SHA256_BYTES])
+{
+	unsigned char inner[64 + 1024], outer[64 + SHA256_BYTES];
+
+	assert_true(size <= 1024);
+	for (int i = 0; i < 64; i++) {
+		inner[i] = key[i] ^ 0x36;
+		outer[i] = key[i] ^ 0x5c;
+	}
+	memcpy(inner + 64, text, size);
+	sha256(inner, 64 + size, outer + 64);
+	sha256(outer, sizeof(outer), mac);
+}
+
+static void sha256_is_what_openssl_takes_it_for_at_every_length(void **state)
+{
+	unsigned char key[64], text[1024], ours[SHA256_BYTES], theirs[SHA256_BYTES];
+
+	(void)state;
+	random_bytes(key, sizeof(key));
+	random_bytes(text, sizeof(text));
+	for (size_t size = 0; size <= sizeof(text); size++) {
+		hmac_by_hand(key, text, size, ours);
+		hmac_sha256(key, sizeof(key), &(struct span){text, size}, 1, theirs);
+		assert_memory_equal(ours, theirs, SHA256_BYTES);
+	}
 }
 
 static void hmac_sha256_is_as_in_rfc_4231(void **state)
@@ -185,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_is_as_in_fips_180),
+		cmocka_unit_test(sha256_is_what_openssl_takes_it_for_at_every_length),
 		cmocka_unit_test(hmac_sha256_is_as_in_rfc_4231),
 		cmocka_unit_test(hmac_takes_an_empty_key_and_an_empty_message),
 		cmocka_unit_test(base62_text_has_its_length_and_all_its_digits),

@@ -139,6 +139,20 @@ static void two_fresh_key_files_hold_different_keys(void **state)
 	assert_memory_not_equal(one.keys[0].id, other.keys[0].id, KEY_ID_BYTES);
 }
 
+static void a_keys_id_is_an_hmac_of_a_label_with_it(void **state)
+{
+	const struct span label = {"hallpass key id", 15};
+	unsigned char mac[SHA256_BYTES];
+	struct error err = {0};
+	struct key_set set;
+
+	(void)state;
+	write_file(key_a, 0600);
+	assert_true(key_file_read(&set, file, &err));
+	hmac_sha256(set.keys[0].bytes, AEAD_KEY_BYTES, &label, 1, mac);
+	assert_memory_equal(set.keys[0].id, mac, KEY_ID_BYTES);
+}
+
 static void what_was_sealed_opens_at_its_place(void **state)
 {
 	SCOPED(arena_release) struct arena arena = {0};
@@ -396,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_fresh_key_file_opens_and_is_for_its_owner_alone),
 		cmocka_unit_test(a_key_file_is_never_overwritten),
 		cmocka_unit_test(two_fresh_key_files_hold_different_keys),
+		cmocka_unit_test(a_keys_id_is_an_hmac_of_a_label_with_it),
 		cmocka_unit_test(what_was_sealed_opens_at_its_place),
 		cmocka_unit_test(a_sealed_value_does_not_hold_its_text),
 		cmocka_unit_test(none_seals_to_none),

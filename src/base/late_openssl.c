@@ -1,0 +1,110 @@
+/* What crypto.c calls of OpenSSL's libcrypto, which is loaded with the first call: base/late_library.h. */
+#include "base/late_library.h"
+
+#include <openssl/evp.h>
+#include <openssl/opensslv.h>
+#include <openssl/params.h>
+
+#define TEXT(value)    #value
+#define TEXT_OF(value) TEXT(value)
+#define LIBCRYPTO      "libcrypto.so." TEXT_OF(OPENSSL_SHLIB_VERSION)
+#define LATE(function)                                                                    \
+	({                                                                                \
+		static void *_Atomic loaded;                                              \
+		(typeof(function) *)late_library_function(&loaded, LIBCRYPTO, #function); \
+	})
+
+EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void)
+{
+	return LATE(EVP_CIPHER_CTX_new)();
+}
+
+void EVP_CIPHER_CTX_free(EVP_CIPHER_CTX *context)
+{
+	LATE(EVP_CIPHER_CTX_free)(context);
+}
+
+int EVP_CIPHER_CTX_ctrl(EVP_CIPHER_CTX *context, int type, int number, void *bytes)
+{
+	return LATE(EVP_CIPHER_CTX_ctrl)(context, type, number, bytes);
+}
+
+const EVP_CIPHER *EVP_aes_256_gcm(void)
+{
+	return LATE(EVP_aes_256_gcm)();
+}
+
+int EVP_EncryptInit_ex(EVP_CIPHER_CTX *context, const EVP_CIPHER *cipher, ENGINE *engine,
+		       const unsigned char *key, const unsigned char *nonce)
+{
+	return LATE(EVP_EncryptInit_ex)(context, cipher, engine, key, nonce);
+}
+
+int EVP_EncryptUpdate(EVP_CIPHER_CTX *context, unsigned char *out, int *out_size,
+		      const unsigned char *in, int in_size)
+{
+	return LATE(EVP_EncryptUpdate)(context, out, out_size, in, in_size);
+}
+
+int EVP_EncryptFinal_ex(EVP_CIPHER_CTX *context, unsigned char *out, int *out_size)
+{
+	return LATE(EVP_EncryptFinal_ex)(context, out, out_size);
+}
+
+int EVP_DecryptInit_ex(EVP_CIPHER_CTX *context, const EVP_CIPHER *cipher, ENGINE *engine,
+		       const unsigned char *key, const unsigned char *nonce)
+{
+	return LATE(EVP_DecryptInit_ex)(context, cipher, engine, key, nonce);
+}
+
+int EVP_DecryptUpdate(EVP_CIPHER_CTX *context, unsigned char *out, int *out_size,
+		      const unsigned char *in, int in_size)
+{
+	return LATE(EVP_DecryptUpdate)(context, out, out_size, in, in_size);
+}
+
+int EVP_DecryptFinal_ex(EVP_CIPHER_CTX *context, unsigned char *out, int *out_size)
+{
+	return LATE(EVP_DecryptFinal_ex)(context, out, out_size);
+}
+
+EVP_MAC *EVP_MAC_fetch(OSSL_LIB_CTX *library, const char *algorithm, const char *properties)
+{
+	return LATE(EVP_MAC_fetch)(library, algorithm, properties);
+}
+
+EVP_MAC_CTX *EVP_MAC_CTX_new(EVP_MAC *algorithm)
+{
+	return LATE(EVP_MAC_CTX_new)(algorithm);
+}
+
+void EVP_MAC_CTX_free(EVP_MAC_CTX *context)
+{
+	LATE(EVP_MAC_CTX_free)(context);
+}
+
+int EVP_MAC_init(EVP_MAC_CTX *context, const unsigned char *key, size_t key_size,
+		 const OSSL_PARAM parameters[])
+{
+	return LATE(EVP_MAC_init)(context, key, key_size, parameters);
+}
+
+int EVP_MAC_update(EVP_MAC_CTX *context, const unsigned char *bytes, size_t size)
+{
+	return LATE(EVP_MAC_update)(context, bytes, size);
+}
+
+int EVP_MAC_final(EVP_MAC_CTX *context, unsigned char *out, size_t *out_size, size_t out_room)
+{
+	return LATE(EVP_MAC_final)(context, out, out_size, out_room);
+}
+
+OSSL_PARAM OSSL_PARAM_construct_utf8_string(const char *key, char *text, size_t size)
+{
+	return LATE(OSSL_PARAM_construct_utf8_string)(key, text, size);
+}
+
+OSSL_PARAM OSSL_PARAM_construct_end(void)
+{
+	return LATE(OSSL_PARAM_construct_end)();
+}
