@@ -101,8 +101,8 @@ model:
 	@tests/model/run
 
 # Prints the tables of docs/performance.md, or one of them; BENCH_FLAGS: see bench/tokens --help.
-bench: bench-events bench-tokens
-bench-events bench-tokens:
+bench: bench-events bench-tokens bench-cgi
+bench-events bench-tokens bench-cgi:
 	@scripts/deps
 	$(SUBMAKE) all bench-programs
 	@BUILD=$(abspath $(BUILD)) bench/$(@:bench-%=%) $(BENCH_FLAGS)
@@ -195,7 +195,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens bench-cgi demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

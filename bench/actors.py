@@ -26,9 +26,9 @@ def built(program):
     return path if path.exists() else sys.exit(f"{path} is not built: run make bench-programs")
 
 
-def run(program, *arguments):
+def run(program, *arguments, environment=None):
     """One of the programs that print a line of JSON."""
-    done = subprocess.run([built(program), *map(str, arguments)], check=True, text=True,
+    done = subprocess.run([built(program), *map(str, arguments)], check=True, text=True, env=environment,
                           stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=RUN_S_MAX)
     return json.loads(done.stdout)
 
@@ -113,8 +113,8 @@ class Hallpass:
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             self.connection_ids = list(pool.map(connect, range(1, self.user_count + 1)))
-            paths = list(pool.map(make_bot, range(self.bot_count)))
-        (self.directory / "paths").write_text("".join(paths))
+            self.paths = list(pool.map(make_bot, range(self.bot_count)))
+        (self.directory / "paths").write_text("".join(self.paths))
 
     def ask_for_tokens(self, clients, how_long):
         """`how_long` is "seconds=…" or "requests=…", of bench/load.c."""

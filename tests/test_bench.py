@@ -31,3 +31,12 @@ def test_the_event_benchmark_gives_figures_and_finds_every_acknowledged_event_st
     assert done.returncode == 0, done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| events")]
     assert len(rows) == 2 and "bad answers" not in done.stdout
+
+
+@pytest.mark.skipif(not (BUILD / "bench/spawn").exists(), reason="make bench-programs has not run")
+def test_the_cgi_benchmark_gives_figures_of_good_answers():
+    done = subprocess.run([ROOT / "bench/cgi", "--quick"], capture_output=True, text=True,
+                          timeout=120, env=os.environ | {"BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("| GET", "| POST"))]
+    assert len(rows) == 3 and "bad answers" not in done.stdout
