@@ -30,7 +30,7 @@ static uint32_t turned(uint32_t word, unsigned bits)
 
 static void expand(const unsigned char *block, uint32_t schedule[static ROUNDS])
 {
-	for (int i = 0; i < 16; i++) {
+	for (size_t i = 0; i < 16; i++) {
 		memcpy(&schedule[i], block + 4 * i, sizeof(schedule[i]));
 		schedule[i] = be32toh(schedule[i]);
 	}
