@@ -9,10 +9,15 @@ install-units:
 	packaging/systemd/make-units $(DESTDIR)$(UNITDIR) $(PREFIX)/bin $(PREFIX)/libexec/hallpass/cgi-bin \
 		$(PREFIX)/share/doc/hallpass
 
+# The rows of families that are not part of this version go.
+ROWS_KEPT = \($(subst $() ,\|,$(basename $(notdir $(wildcard cgi-bin/*.c))))\);$$
+
 install-site:
 	install -d $(DESTDIR)$(NGINXDIR)
 	for file in nginx/*.conf; do \
-		sed -e 's|@SOCKETS@|/run/hallpass|; s|@LOGS@|$(LOGDIR)|; s|@NGINX@|$(NGINXDIR)|; s|@DOCS@|$(PREFIX)/share/hallpass/docs|' $$file \
+		sed -e '/^map $$uri /,/^}/{/^\t[~/]/{/ $(ROWS_KEPT)/!d}}' \
+			-e 's|@SOCKETS@|/run/hallpass|; s|@LOGS@|$(LOGDIR)|; s|@NGINX@|$(NGINXDIR)|' \
+			-e 's|@DOCS@|$(PREFIX)/share/hallpass/docs|' $$file \
 			>$(DESTDIR)$(NGINXDIR)/$${file##*/} || exit 1; \
 	done
 
