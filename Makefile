@@ -33,6 +33,8 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz
 	$(patsubst cgi-bin/%.c,$(BUILD)/fuzz/family_%,$(wildcard cgi-bin/*.c))
 FUZZING  := $(call objects,$(addprefix tests/fuzz/,input.c script.c world.c))
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+# What a web host's Apache has to answer as nginx does.
+WEB_HOST_CASES = $(addprefix tests/test_,bots.py lists.py zoom_oauth_apps.py zoom_oauth_connections.py zoom_webhooks.py)
 SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
 SECONDS  ?= 300
 FUZZ_SECONDS ?= 60
@@ -55,11 +57,13 @@ demo:
 
 test:
 	@scripts/deps
-	$(SUBMAKE) all run-units bench-programs docs
+	$(SUBMAKE) all run-units bench-programs docs cgi-bundle
 	$(SUBMAKE) check
 	@tests/house/floors
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_SEED=1
 	@$(call PYTEST,$(BUILD)) --dist loadfile --all-described --ignore tests/faults tests
+	@for server in mod_cgi mod_fcgid; do \
+		$(call PYTEST,$(BUILD)) --dist loadfile --server $$server $(WEB_HOST_CASES) || exit 1; done
 	$(SUBMAKE) faults FAULTS='-m short'
 
 check:
@@ -111,7 +115,8 @@ bench-events bench-tokens bench-cgi:
 lint:
 	clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
 	shellcheck scripts/* .ci/run tests/house/units tests/house/tidy tests/model/run tests/fuzz/run \
-		packaging/make-deb packaging/systemd/make-units tests/packaging/boot
+		packaging/make-deb packaging/systemd/make-units packaging/cgi/make-cgi-bundle packaging/cgi/run \
+		tests/packaging/boot
 	tests/house/floors
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 		--suppress=ctuuninitvar -Isrc src cgi-bin

@@ -27,4 +27,8 @@ deb:
 	$(SUBMAKE) docs
 	@packaging/make-deb $(BUILD)
 
-.PHONY: install-units install-site deb
+# A folder to upload to a web host with Apache, in $(BUILD).
+cgi-bundle: all
+	@packaging/cgi/make-cgi-bundle $(BUILD)
+
+.PHONY: install-units install-site deb cgi-bundle

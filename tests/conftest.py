@@ -9,6 +9,7 @@ import pytest
 from support.http_client import description
 from support.secret_register import SecretRegister
 from support.stack import Stack
+from support.web_host import NOT_ON_A_WEB_HOST, SERVERS, WebHost
 from support.zoom_user import connect_user as connect, register_app as register
 from zoom_simulator.client import ZoomSimulator
 
@@ -16,6 +17,15 @@ from zoom_simulator.client import ZoomSimulator
 def pytest_addoption(parser):
     parser.addoption("--all-described", action="store_true",
                      help="fail where docs/openapi.yaml describes an answer that no case got")
+    parser.addoption("--server", choices=["nginx", *SERVERS], default="nginx",
+                     help="what serves the API: nginx, or Apache as on a web host, by that module of it")
+
+
+def pytest_collection_modifyitems(config, items):
+    parts = NOT_ON_A_WEB_HOST.get(config.getoption("--server"), {})
+    left_out = [item for item in items if any(part in item.nodeid for part in parts)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_sessionfinish(session):
@@ -53,11 +63,12 @@ def secrets():
     return SecretRegister()
 
 
-def run_stack(directory, zoom, secrets, **settings):
-    stack = Stack(directory, secrets, **{
-        "HALLPASS_ZOOM_OAUTH_URL": zoom.oauth_url, "HALLPASS_ZOOM_API_URL": zoom.api_url,
-        "HALLPASS_ALLOW_PRIVATE_URLS": "true"} | settings)
-    return stack.up()
+def run_stack(directory, zoom, secrets, server, **settings):
+    settings = {"HALLPASS_ZOOM_OAUTH_URL": zoom.oauth_url, "HALLPASS_ZOOM_API_URL": zoom.api_url,
+                "HALLPASS_ALLOW_PRIVATE_URLS": "true"} | settings
+    if server == "nginx":
+        return Stack(directory, secrets, **settings).up()
+    return WebHost(server, secrets, **settings).up()
 
 
 def end_stack(stack, zoom):
@@ -78,18 +89,23 @@ def stack_settings():
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, zoom, secrets, stack_settings):
-    stack = run_stack(tmp_path_factory.mktemp("stack"), zoom, secrets, **stack_settings)
+def server(request):
+    return request.config.getoption("--server")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, zoom, secrets, server, stack_settings):
+    stack = run_stack(tmp_path_factory.mktemp("stack"), zoom, secrets, server, **stack_settings)
     yield stack
     end_stack(stack, zoom)
 
 
 @pytest.fixture
-def private_stack(tmp_path_factory, zoom, secrets):
+def private_stack(tmp_path_factory, zoom, secrets, server):
     """`private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1500)`: a stack for this test alone, with settings of its own."""
     with contextlib.ExitStack() as at_end:
         def make(**settings):
-            stack = run_stack(tmp_path_factory.mktemp("private"), zoom, secrets, **settings)
+            stack = run_stack(tmp_path_factory.mktemp("private"), zoom, secrets, server, **settings)
             at_end.callback(end_stack, stack, zoom)
             return stack
 
