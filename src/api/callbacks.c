@@ -229,7 +229,7 @@ static const char *outcome_of(const struct callback_call *call)
 	return call->tokens.reason != NULL ? call->tokens.reason : "minted";
 }
 
-/* 404 whatever the reason: only that lets Recall.ai go on without the token, and no engine takes it for one. */
+/* Always 404: only that lets Recall.ai go on without the token, and nobody takes it for one. */
 static void respond_token(struct callback_call *call, struct response *response, struct error *err)
 {
 	const char *token = token_of(call);
