@@ -121,6 +121,12 @@ class Hallpass:
         return run("load", self.stack.port, clients, how_long, "POST", self.directory / "paths",
                    '"join_flow":"token"', f"Authorization: Token {self.key}", "Content-Length: 0")
 
+    def read_bots(self, how_long):
+        """One client that asks the program of the tokens for what needs no Zoom."""
+        (self.directory / "bots").write_text("".join(path.replace("/zoom_tokens", "") for path in self.paths))
+        return run("load", self.stack.port, 1, how_long, "GET", self.directory / "bots", '"id":"bot_',
+                   f"Authorization: Token {self.key}")
+
     def events_stored(self):
         return self.stack.database.value("SELECT count(*) FROM zoom_log WHERE body_hash IS NOT NULL")
 

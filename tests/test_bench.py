@@ -16,7 +16,7 @@ def test_the_token_benchmark_gives_figures_and_sees_one_refresh():
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.strip("|").split("|")]
             for line in done.stdout.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == 10, done.stdout
+    assert len(rows) == 11, done.stdout
     for question, hallpass, baseline, ratio, _, holds in rows:
         assert question and hallpass and baseline and "bad answers" not in holds, done.stdout + done.stderr
         assert re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", ratio), done.stdout
