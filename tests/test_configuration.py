@@ -114,6 +114,12 @@ def see_webhook_tolerance(installation, **ways):
         "x-zm-request-timestamp": timestamp, "x-zm-signature": f"v0={signed}"}, **ways)[0].status
 
 
+def see_metrics_from(installation, settings=None, environment=None):
+    result = installation.run("status", settings, environment, variables=variables_of(
+        "GET", "/metrics", b"", {}) | {"REMOTE_ADDR": "203.0.113.7"})
+    return read_answer(result.stdout).status
+
+
 def see_log(installation, **ways):
     log = installation.call("status", "GET", "/health", **ways)[1].decode()
     return "nothing" if not log else "json" if log.startswith("{") else "text"
@@ -157,6 +163,7 @@ KEYS = {
     "zoom_api_url": ("{zoom}/v2/", 201, NOWHERE, 503, see_zoom_api_url),
     "zoom_timeout_ms": ("20000", 201, "100", 504, see_zoom_oauth_url),
     "webhook_tolerance_s": ("1000", 200, "800", 401, see_webhook_tolerance),
+    "metrics_from": ("203.0.113.0/24", 200, "192.0.2.7", 404, see_metrics_from),
     "threads": ("3", 3, "5", 5, see_threads),
     "log_level": ("info", "json", "error", "nothing", see_log),
     "log_format": ("json", "json", "text", "text", see_log),
@@ -233,7 +240,7 @@ BAD_VALUES = {
     "zoom_oauth_url": ["", "zoom.us/oauth"], "zoom_api_url": ["", "//api.zoom.us"],
     "zoom_timeout_ms": ["", "99", "120001", "10s", "-1", "1e3", "99999999999999999999"],
     "webhook_tolerance_s": ["0", "86401", "ten"], "allow_private_urls": ["", "yes", "1", "True"],
-    "threads": ["0", "1025", "many"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
+    "metrics_from": ["localhost", "10.0.0.0/33", "10.0.0.0/8,127.0.0.1"], "threads": ["0", "1025", "many"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
 }
 
 

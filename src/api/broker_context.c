@@ -14,6 +14,7 @@ struct broker broker_of(const struct context *context)
 		.clock = &process->clock,
 		.flights = process->flights,
 		.holder = process->holder,
+		.tallies = process->tallies,
 		.zoom = context_zoom(context),
 		.deadline_ms = context->started_ms + process->config.zoom_timeout_ms,
 	};

@@ -1,4 +1,4 @@
-/* Handler of /metrics: what a Prometheus on this machine collects. */
+/* Handler of /metrics: what Prometheus collects, on this machine or from a network of metrics_from. */
 #ifndef API_METRICS_H
 #define API_METRICS_H
 

@@ -9,6 +9,8 @@
 #include "store/bot.h"
 #include "store/bot_presence.h"
 
+#include <stdio.h>
+
 static json_t *presence_json(enum presence presence)
 {
 	return presence == PRESENCE_UNKNOWN ? json_null()
@@ -68,6 +70,16 @@ static enum presence find_presence(struct context *context, const struct bot *bo
 	return presence;
 }
 
+static void count(const struct context *context, const struct join_tokens *tokens)
+{
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "flow=\"%s\",reason=\"%s\"",
+		 tokens->is_token_flow ? "token" : "standard",
+		 tokens->reason != NULL ? tokens->reason : "");
+	tally_add(context->process->tallies, "hallpass_zoom_tokens_total", labels);
+}
+
 bool post_bot_zoom_tokens(struct context *context, const struct request *request,
 			  struct response *response, struct error *err)
 {
@@ -86,6 +98,7 @@ bool post_bot_zoom_tokens(struct context *context, const struct request *request
 	else if ((!is_read || !mint(&broker, &bot, &tokens, err)) && !tokens.is_token_flow &&
 		 tokens.reason == NULL)
 		tokens.reason = arena_strdup(context->arena, err->code);
+	count(context, &tokens);
 	respond_json(response, context->arena, 200,
 		     tokens_json(&bot, &tokens, find_presence(context, &bot, err)));
 	return true;

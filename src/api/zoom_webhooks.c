@@ -15,6 +15,8 @@
 #include "zoom/event.h"
 #include "zoom/signature.h"
 
+#include <stdio.h>
+
 /* What nothing but a guess leads to an app is tried with many secrets; Zoom's events are far smaller. */
 enum { GUESSED_BODY_BYTES_MAX = 64 << 10 };
 
@@ -340,6 +342,7 @@ struct storing {
 	struct delivery delivery;
 	unsigned char body_sha256[SHA256_BYTES];
 	bool is_outdated; /* nothing was stored: the secret that proved it is not the app's any more */
+	bool *is_new;     /* to that app of the proved; else it had this event already */
 	bool is_news, wakes_worker;
 };
 
@@ -366,15 +369,48 @@ static bool store_in_group(struct db *db, void *part, struct error *err)
 		return false;
 	for (int i = 0; i < delivery->proved_count && !storing->is_outdated; i++) {
 		struct zoom_event_effect effect = effect_of(delivery, db, delivery->proved[i]);
-		bool is_new;
 
-		if (!store_for_app(&effect, storing->body_sha256, &is_new, err))
+		if (!store_for_app(&effect, storing->body_sha256, &storing->is_new[i], err))
 			return false;
-		storing->is_news |= is_new;
+		storing->is_news |= storing->is_new[i];
 		storing->wakes_worker |= effect.wakes_worker;
 	}
 	failpoint("event.storing");
 	return true;
+}
+
+static void count(const struct context *context, const char *app, const char *outcome)
+{
+	static const char family[] = "hallpass_zoom_events_total";
+	char labels[TALLY_NAME_BYTES], other_labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "app=\"%s\",outcome=\"%s\"", app, outcome);
+	snprintf(other_labels, sizeof(other_labels), "app=\"other\",outcome=\"%s\"", outcome);
+	tally_add_one_of_many(context->process->tallies, family, labels, other_labels);
+}
+
+static void count_proved(const struct delivery *delivery, const char *outcome)
+{
+	for (int i = 0; i < delivery->proved_count; i++)
+		count(delivery->context, delivery->proved[i]->public_id, outcome);
+}
+
+/* By the app; what nothing names an app for counts for none. */
+static void count_unproved(const struct delivery *delivery, const char *outcome)
+{
+	const int named_count = delivery->is_named ? delivery->app_count : 0;
+
+	for (int i = 0; i < named_count; i++)
+		count(delivery->context, delivery->apps[i].public_id, outcome);
+	if (named_count == 0)
+		count(delivery->context, "", outcome);
+}
+
+static void count_stored(const struct context *context, const struct storing *storing)
+{
+	for (int i = 0; i < storing->delivery.proved_count; i++)
+		count(context, storing->delivery.proved[i]->public_id,
+		      storing->is_new[i] ? "accepted" : "duplicate");
 }
 
 /* What the cache cannot tell, a rejection above all, the database decides. */
@@ -393,6 +429,7 @@ static bool answer_stored(struct context *context, void *part, struct response *
 	}
 	if (storing->wakes_worker)
 		doorbell_ring(context->process->config.database);
+	count_stored(context, storing);
 	failpoint("event.stored");
 	respond_json(response, context->arena, 200,
 		     json_pack("{s:s}", "status", storing->is_news ? "ok" : "already_handled"));
@@ -404,6 +441,8 @@ static void store_later(const struct delivery *delivery)
 	struct storing *storing = arena_alloc(delivery->arena, sizeof(*storing));
 
 	storing->delivery = *delivery;
+	storing->is_new = arena_alloc(delivery->arena,
+				      (size_t)delivery->proved_count * sizeof(*storing->is_new));
 	sha256(delivery->request->body, delivery->request->body_size, storing->body_sha256);
 	failpoint("event.received");
 	delivery->context->later = (struct later){store_in_group, answer_stored, storing};
@@ -411,14 +450,22 @@ static void store_later(const struct delivery *delivery)
 
 static bool act(struct delivery *delivery, struct response *response, struct error *err)
 {
-	if (delivery->proved_count == 0)
-		return refuse(delivery, err);
-	if (delivery->unreadable.kind != ERROR_NONE) {
-		*err = delivery->unreadable;
+	if (delivery->proved_count == 0) {
+		refuse(delivery, err);
+		count_unproved(delivery, err->code);
 		return false;
 	}
-	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION)
-		return answer_url_validation(delivery, response, err);
+	if (delivery->unreadable.kind != ERROR_NONE) {
+		*err = delivery->unreadable;
+		count_proved(delivery, err->code);
+		return false;
+	}
+	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION) {
+		const bool is_done = answer_url_validation(delivery, response, err);
+
+		count_proved(delivery, is_done ? "url_validation" : err->code);
+		return is_done;
+	}
 	store_later(delivery);
 	return true;
 }

@@ -27,8 +27,9 @@ struct clock {
 
 instant clock_now(const struct clock *clock);
 
-/* Milliseconds that only ever grow, for deadlines; their zero means nothing. */
+/* What only ever grows, for deadlines and durations; its zero means nothing. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 void clock_pause_ms(int64_t pause_ms);
 

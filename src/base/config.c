@@ -1,5 +1,7 @@
 #include "base/config.h"
 
+#include "base/networks.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -12,7 +14,7 @@
 static const char default_file[] = "/etc/hallpass/hallpass.conf";
 static const char variable_prefix[] = "HALLPASS_";
 
-enum value_type { VALUE_PATH, VALUE_URL, VALUE_NUMBER, VALUE_FLAG, VALUE_CHOICE };
+enum value_type { VALUE_PATH, VALUE_URL, VALUE_NUMBER, VALUE_FLAG, VALUE_CHOICE, VALUE_NETWORKS };
 
 struct setting {
 	const char *key;
@@ -40,6 +42,7 @@ static const struct setting settings[] = {
 	{FIELD(webhook_tolerance_s), .type = VALUE_NUMBER, .value_default = "600", .min = 1,
 	 .max = 86400},
 	{FIELD(allow_private_urls), .type = VALUE_FLAG, .value_default = "false"},
+	{FIELD(metrics_from), .type = VALUE_NETWORKS, .value_default = ""},
 	{FIELD(threads), .type = VALUE_NUMBER, .value_default = "64", .min = 1, .max = 1024},
 	{FIELD(log_level), .type = VALUE_CHOICE, .value_default = "info", .choices = log_levels},
 	{FIELD(log_format), .type = VALUE_CHOICE, .value_default = "json", .choices = log_formats},
@@ -140,6 +143,8 @@ static bool set_value(struct config *config, const struct setting *setting, cons
 		return set_flag(field, value, err);
 	case VALUE_CHOICE:
 		return set_choice(field, setting, value, err);
+	case VALUE_NETWORKS:
+		return networks_check(value, err) && set_text(field, value, err);
 	}
 	assert(false && "every type has its case");
 	return false;

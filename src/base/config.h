@@ -24,6 +24,7 @@ struct config {
 	long zoom_timeout_ms;
 	long webhook_tolerance_s;
 	bool allow_private_urls;
+	char metrics_from[CONFIG_TEXT_BYTES]; /* networks that may ask for /metrics; empty: none */
 	long threads;
 	long log_level;  /* enum log_level */
 	long log_format; /* enum log_format */

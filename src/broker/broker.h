@@ -10,6 +10,7 @@
 #include "base/flight.h"
 #include "base/holder.h"
 #include "base/keyring.h"
+#include "base/tally.h"
 #include "store/db.h"
 #include "zoom/oauth.h"
 
@@ -22,6 +23,7 @@ struct broker {
 	const struct clock *clock;
 	struct flights *flights;
 	struct holder *holder;
+	struct tallies *tallies;   /* NULL: nothing is counted */
 	struct zoom_endpoint zoom; /* its timeout_ms bounds one call */
 	int64_t deadline_ms; /* of clock_monotonic_ms(): when the caller must have its answer */
 };

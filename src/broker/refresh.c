@@ -9,6 +9,8 @@
 #include "store/refresh_attempt.h"
 #include "store/transaction.h"
 
+#include <stdio.h>
+
 enum {
 	LEASE_MARGIN_S = 5, /* a lease outlives the longest call by this */
 	STORE_TRIES = 200,  /* an answer of Zoom's is not given up while the disk may come back */
@@ -348,9 +350,10 @@ static enum refresh_outcome send(const struct refresh *refresh)
 	return REFRESH_FAILED;
 }
 
-enum refresh_outcome refresh_try(struct broker *broker, const struct connection *connection,
-				 const struct credentials *credentials,
-				 struct zoom_failure *failure, struct error *err)
+static enum refresh_outcome claim_and_send(struct broker *broker,
+					   const struct connection *connection,
+					   const struct credentials *credentials,
+					   struct zoom_failure *failure, struct error *err)
 {
 	struct refresh refresh = {.broker = broker,
 				  .connection = connection,
@@ -371,4 +374,32 @@ enum refresh_outcome refresh_try(struct broker *broker, const struct connection 
 	    !claim(&refresh, dead_holder, &claimed))
 		return REFRESH_FAILED;
 	return claimed ? send(&refresh) : REFRESH_LEASED;
+}
+
+static const char *outcome_name(enum refresh_outcome outcome, const struct zoom_failure *failure)
+{
+	switch (outcome) {
+	case REFRESH_STORED:
+		return "ok";
+	case REFRESH_SUPERSEDED:
+		return "superseded";
+	case REFRESH_LEASED:
+		return "leased";
+	case REFRESH_FAILED:
+		break;
+	}
+	return failure->class != ZOOM_FAILURE_NONE ? zoom_failure_name(failure->class) : "error";
+}
+
+enum refresh_outcome refresh_try(struct broker *broker, const struct connection *connection,
+				 const struct credentials *credentials,
+				 struct zoom_failure *failure, struct error *err)
+{
+	const enum refresh_outcome outcome =
+		claim_and_send(broker, connection, credentials, failure, err);
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "outcome=\"%s\"", outcome_name(outcome, failure));
+	tally_add(broker->tallies, "hallpass_token_refreshes_total", labels);
+	return outcome;
 }

@@ -25,6 +25,7 @@ struct zoom_endpoint context_zoom(const struct context *context)
 		.client = process->http_client,
 		.clock = &process->clock,
 		.circuits = process->circuits,
+		.tallies = process->tallies,
 		.oauth_url = process->config.zoom_oauth_url,
 		.api_url = process->config.zoom_api_url,
 		.timeout_ms = process->config.zoom_timeout_ms,

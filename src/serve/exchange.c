@@ -4,6 +4,7 @@
 #include "serve/access.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static void fail(struct exchange *exchange)
@@ -14,7 +15,7 @@ static void fail(struct exchange *exchange)
 void exchange_open(struct exchange *exchange, const struct route *routes, size_t route_count,
 		   char *const *variables)
 {
-	*exchange = (struct exchange){.started_ms = clock_monotonic_ms()};
+	*exchange = (struct exchange){.started_us = clock_monotonic_us()};
 	random_base62(exchange->request_id, REQUEST_ID_BYTES - 1);
 	if (!request_read(&exchange->request, &exchange->arena, variables, &exchange->body_size,
 			  &exchange->err)) {
@@ -85,7 +86,7 @@ static void enter(struct exchange *exchange, struct context *context)
 {
 	context->arena = &exchange->arena;
 	context->project_id = exchange->project_id;
-	context->started_ms = exchange->started_ms;
+	context->started_ms = exchange->started_us / 1000;
 	context->later = (struct later){0};
 }
 
@@ -165,8 +166,24 @@ const char *exchange_head(struct exchange *exchange)
 			    response->content_type, strlen(response->body));
 }
 
+/* On the stack: each request is counted twice, and none allocates for it. */
+static void count(const struct exchange *exchange, struct tallies *tallies, int64_t duration_us)
+{
+	const struct route *route = exchange->route;
+	/* What no route was found for has no name of ours, and names of callers' would have no end. */
+	const char *method = route != NULL ? route->method : "";
+	const char *path = route != NULL ? route->path : "";
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",status=\"%d\"", method, path,
+		 exchange->response.status);
+	tally_add(tallies, "hallpass_http_requests_total", labels);
+	snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"", method, path);
+	tally_time(tallies, "hallpass_http_request_duration_seconds", labels, duration_us);
+}
+
 /* The route's pattern rather than the path, which may hold a secret of its own. */
-void exchange_close(struct exchange *exchange, const struct log *log)
+static void log_request(const struct exchange *exchange, const struct log *log, int64_t duration_us)
 {
 	const bool failed = exchange->err.kind != ERROR_NONE;
 	const struct log_field fields[] = {
@@ -174,12 +191,20 @@ void exchange_close(struct exchange *exchange, const struct log *log)
 		{"method", exchange->request.method != NULL ? exchange->request.method : "", 0},
 		{"route", exchange->route != NULL ? exchange->route->path : "", 0},
 		{"status", NULL, exchange->response.status},
-		{"duration_ms", NULL, clock_monotonic_ms() - exchange->started_ms},
+		{"duration_ms", NULL, duration_us / 1000},
 		{failed ? "code" : NULL, exchange->err.code, 0},
 		{failed ? "error" : NULL, exchange->err.message, 0},
 		{NULL, NULL, 0},
 	};
 
 	log_write(log, exchange->response.status >= 500 ? LOG_ERROR : LOG_INFO, "request", fields);
+}
+
+void exchange_close(struct exchange *exchange, const struct process *process)
+{
+	const int64_t duration_us = clock_monotonic_us() - exchange->started_us;
+
+	count(exchange, process->tallies, duration_us);
+	log_request(exchange, &process->log, duration_us);
 	arena_release(&exchange->arena);
 }

@@ -28,7 +28,7 @@ struct exchange {
 	struct later later;          /* how that is answered */
 	struct error err;            /* why it failed, for the log; kind NONE where it did not */
 	char request_id[REQUEST_ID_BYTES];
-	int64_t started_ms;
+	int64_t started_us; /* of clock_monotonic_us() */
 };
 
 /* Where the body comes from; false where less than `size` came. */
@@ -60,7 +60,7 @@ void exchange_store(struct exchange *exchange, struct context *context);
 /* Status line and headers as a CGI program prints them, in the exchange's arena. */
 const char *exchange_head(struct exchange *exchange);
 
-/* Writes the log line and gives the memory back. */
-void exchange_close(struct exchange *exchange, const struct log *log);
+/* Counts it, writes the log line and gives the memory back. */
+void exchange_close(struct exchange *exchange, const struct process *process);
 
 #endif

@@ -61,6 +61,7 @@ bool process_open(struct process *process, const char *program, char *const *env
 	process->flights = flights_open();
 	process->circuits = circuits_open();
 	process->holder = holder_open(process->config.database);
+	process->tallies = tallies_open(process->config.database);
 	process->gate = db_gate_open();
 	process->app_cache = app_cache_open();
 	return true;
@@ -70,6 +71,7 @@ void process_close(struct process *process)
 {
 	app_cache_close(&process->app_cache);
 	db_gate_close(&process->gate);
+	tallies_close(&process->tallies);
 	holder_close(&process->holder);
 	circuits_close(&process->circuits);
 	flights_close(&process->flights);

@@ -9,6 +9,7 @@
 #include "base/holder.h"
 #include "base/keyring.h"
 #include "base/log.h"
+#include "base/tally.h"
 #include "http/client.h"
 #include "store/app_cache.h"
 #include "store/db.h"
@@ -24,6 +25,7 @@ struct process {
 	struct http_client *http_client;
 	struct flights *flights;   /* refreshes under way, by connection */
 	struct holder *holder;     /* tells other processes that this one lives */
+	struct tallies *tallies;   /* what is counted for /metrics, with the other processes */
 	struct circuits *circuits; /* which hosts of Zoom's are not asked at the moment */
 	struct db_gate *gate;
 	struct app_cache *app_cache; /* for events */

@@ -159,7 +159,7 @@ static void answer(struct responder *responder, struct visit *visit)
 		FCGX_PutStr(exchange->response.body, (int)strlen(exchange->response.body),
 			    visit->fcgi.out);
 	finish(responder, &visit->fcgi);
-	exchange_close(exchange, &responder->process->log);
+	exchange_close(exchange, responder->process);
 	free(visit);
 }
 
@@ -399,7 +399,7 @@ static int serve_cgi(const struct responder *responder)
 		fputs(exchange.response.body, stdout);
 	/* Which tells the web server that this was all, so that nobody waits for the cleaning up. */
 	fclose(stdout);
-	exchange_close(&exchange, &responder->process->log);
+	exchange_close(&exchange, responder->process);
 	zoom_circuits_tell(&context);
 	context_release(&context);
 	return EXIT_SUCCESS;

@@ -18,6 +18,7 @@ struct broker job_broker(const struct context *context, int64_t timeout_ms)
 		.clock = &process->clock,
 		.flights = process->flights,
 		.holder = process->holder,
+		.tallies = process->tallies,
 		.zoom = context_zoom(context),
 		.deadline_ms = clock_monotonic_ms() + timeout_ms,
 	};

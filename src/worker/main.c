@@ -46,14 +46,28 @@ struct worker {
 	atomic_bool is_in_trouble; /* something that was due could not even be claimed */
 };
 
+static void count_piece(const struct worker *worker, const struct job *job, int64_t started_us,
+			const struct error *err)
+{
+	struct tallies *tallies = worker->process.tallies;
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "job=\"%s\",outcome=\"%s\"", job->name,
+		 err->kind != ERROR_NONE ? err->code : "ok");
+	tally_add(tallies, "hallpass_jobs_total", labels);
+	snprintf(labels, sizeof(labels), "job=\"%s\"", job->name);
+	tally_time(tallies, "hallpass_job_duration_seconds", labels,
+		   clock_monotonic_us() - started_us);
+}
+
 static void log_piece(const struct worker *worker, const struct job *job, const char *subject,
-		      int64_t started_ms, const struct error *err)
+		      int64_t started_us, const struct error *err)
 {
 	const bool failed = err->kind != ERROR_NONE;
 	const struct log_field fields[] = {
 		{"job", job->name, 0},
 		{"subject", subject != NULL ? subject : "", 0},
-		{"duration_ms", NULL, clock_monotonic_ms() - started_ms},
+		{"duration_ms", NULL, (clock_monotonic_us() - started_us) / 1000},
 		{failed ? "code" : NULL, err->code, 0},
 		{failed ? "error" : NULL, err->message, 0},
 		{NULL, NULL, 0},
@@ -78,7 +92,7 @@ static bool run_piece(const struct worker *worker, struct context *context, cons
 		      bool *did)
 {
 	SCOPED(arena_release) struct arena arena = {0};
-	const int64_t started_ms = clock_monotonic_ms();
+	const int64_t started_us = clock_monotonic_us();
 	const char *subject = NULL;
 	struct error err = {0};
 	bool worked, due;
@@ -88,8 +102,10 @@ static bool run_piece(const struct worker *worker, struct context *context, cons
 	worked = context_open_db(context, &err) && is_due(context, job, &due, &err) &&
 		 (!due || job->run_one(context, did, &subject, &err));
 	context->arena = NULL;
-	if (*did || !worked)
-		log_piece(worker, job, subject, started_ms, &err);
+	if (*did || !worked) {
+		count_piece(worker, job, started_us, &err);
+		log_piece(worker, job, subject, started_us, &err);
+	}
 	zoom_circuits_tell(context);
 	return worked || *did;
 }

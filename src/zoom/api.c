@@ -13,23 +13,29 @@ enum {
 	MEETING_ID_DIGITS_MAX = 18, /* fits an int64_t */
 };
 
+struct zoom_get {
+	const char *kind; /* what it counts as */
+	const char *path;
+	const char *access_token;
+};
+
 /* Returns the answer's JSON object for the caller to decref, or NULL with *failure filled. */
 static json_t *get_json(const struct zoom_endpoint *zoom, struct arena *arena,
-			const char *access_token, const char *path, struct zoom_failure *failure)
+			const struct zoom_get *get, struct zoom_failure *failure)
 {
 	const struct http_header headers[] = {
-		{"Authorization", arena_printf(arena, "Bearer %s", access_token)},
+		{"Authorization", arena_printf(arena, "Bearer %s", get->access_token)},
 		{"Accept", "application/json"},
 	};
 	const struct http_call call = {
 		.method = "GET",
-		.url = arena_printf(arena, "%s%s", zoom->api_url, path),
+		.url = arena_printf(arena, "%s%s", zoom->api_url, get->path),
 		.headers = headers,
 		.header_count = COUNT_OF(headers),
 		.timeout_ms = zoom->timeout_ms,
 	};
 
-	return zoom_call(zoom, arena, &call, false, failure);
+	return zoom_call(zoom, arena, get->kind, &call, false, failure);
 }
 
 /* A copy in the arena; NULL where the member is missing, empty or no text. */
@@ -60,8 +66,8 @@ bool zoom_api_get_user(const struct zoom_endpoint *zoom, struct arena *arena,
 		       const char *access_token, struct zoom_user *user,
 		       struct zoom_failure *failure)
 {
-	SCOPED(json_decrefp)
-	json_t *body = get_json(zoom, arena, access_token, "/users/me", failure);
+	const struct zoom_get get = {"user", "/users/me", access_token};
+	SCOPED(json_decrefp) json_t *body = get_json(zoom, arena, &get, failure);
 	struct zoom_user found;
 
 	if (body == NULL)
@@ -104,7 +110,8 @@ bool zoom_api_list_meetings(const struct zoom_endpoint *zoom, struct arena *aren
 		arena_printf(arena, "/users/me/meetings?page_size=%d%s%s", ZOOM_MEETINGS_PAGE_MAX,
 			     page_token == NULL ? "" : "&next_page_token=",
 			     page_token == NULL ? "" : percent_encode(arena, page_token));
-	SCOPED(json_decrefp) json_t *body = get_json(zoom, arena, access_token, path, failure);
+	const struct zoom_get get = {"meetings", path, access_token};
+	SCOPED(json_decrefp) json_t *body = get_json(zoom, arena, &get, failure);
 	const json_t *meetings = json_object_get(body, "meetings");
 
 	if (body == NULL)
@@ -119,10 +126,10 @@ bool zoom_api_list_meetings(const struct zoom_endpoint *zoom, struct arena *aren
 
 /* Reads {"token": …, "expire_in": …}; expire_in_s may be NULL. */
 static bool get_token(const struct zoom_endpoint *zoom, struct arena *arena,
-		      const char *access_token, const char *path, const char **token,
-		      long *expire_in_s, struct zoom_failure *failure)
+		      const struct zoom_get *get, const char **token, long *expire_in_s,
+		      struct zoom_failure *failure)
 {
-	SCOPED(json_decrefp) json_t *body = get_json(zoom, arena, access_token, path, failure);
+	SCOPED(json_decrefp) json_t *body = get_json(zoom, arena, get, failure);
 	const char *found = text_of(arena, body, "token");
 	json_int_t seconds;
 
@@ -162,29 +169,31 @@ bool zoom_api_get_local_recording_token(const struct zoom_endpoint *zoom, struct
 					struct zoom_failure *failure)
 {
 	static const char format[] = "/%s/%" PRId64 "/jointoken/local_recording%s";
-	const char *path =
-		arena_printf(arena, format, "meetings", meeting_id, "?bypass_waiting_room=true");
+	struct zoom_get get = {"local_recording_token",
+			       arena_printf(arena, format, "meetings", meeting_id,
+					    "?bypass_waiting_room=true"),
+			       access_token};
 	const int64_t started_ms = clock_monotonic_ms();
 	struct zoom_endpoint in_time_left;
 
-	if (get_token(zoom, arena, access_token, path, token, expire_in_s, failure))
+	if (get_token(zoom, arena, &get, token, expire_in_s, failure))
 		return true;
 	if (!is_webinar_answer(failure))
 		return false;
 	in_time_left = with_time_left(zoom, started_ms);
-	path = arena_printf(arena, format, "webinars", meeting_id, "");
-	return get_token(&in_time_left, arena, access_token, path, token, expire_in_s, failure);
+	get.path = arena_printf(arena, format, "webinars", meeting_id, "");
+	return get_token(&in_time_left, arena, &get, token, expire_in_s, failure);
 }
 
 bool zoom_api_get_onbehalf_token(const struct zoom_endpoint *zoom, struct arena *arena,
 				 const char *access_token, int64_t meeting_id, const char **token,
 				 struct zoom_failure *failure)
 {
-	const char *path = "/users/me/token?type=onbehalf";
+	struct zoom_get get = {"onbehalf_token", "/users/me/token?type=onbehalf", access_token};
 
 	if (meeting_id != 0)
-		path = arena_printf(arena, "%s&meeting_id=%" PRId64, path, meeting_id);
-	return get_token(zoom, arena, access_token, path, token, NULL, failure);
+		get.path = arena_printf(arena, "%s&meeting_id=%" PRId64, get.path, meeting_id);
+	return get_token(zoom, arena, &get, token, NULL, failure);
 }
 
 bool zoom_api_get_zak(const struct zoom_endpoint *zoom, struct arena *arena,
@@ -198,12 +207,14 @@ bool zoom_api_get_zak(const struct zoom_endpoint *zoom, struct arena *arena,
 	const enum zoom_zak_call second =
 		first == ZOOM_ZAK_CALL_ZAK ? ZOOM_ZAK_CALL_TOKEN : ZOOM_ZAK_CALL_ZAK;
 	const int64_t started_ms = clock_monotonic_ms();
+	struct zoom_get get = {"zak", paths[first], access_token};
 	struct zoom_endpoint in_time_left;
 
-	if (get_token(zoom, arena, access_token, paths[first], token, NULL, failure))
+	if (get_token(zoom, arena, &get, token, NULL, failure))
 		return true;
 	if (failure->class != ZOOM_FAILURE_SCOPE)
 		return false;
 	in_time_left = with_time_left(zoom, started_ms);
-	return get_token(&in_time_left, arena, access_token, paths[second], token, NULL, failure);
+	get.path = paths[second];
+	return get_token(&in_time_left, arena, &get, token, NULL, failure);
 }

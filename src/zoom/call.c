@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -88,31 +89,64 @@ static void report(const struct zoom_endpoint *zoom, struct arena *arena, const 
 				clock_now(zoom->clock));
 }
 
-json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena,
-		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure)
+static void count(const struct zoom_endpoint *zoom, const char *kind, const char *outcome)
 {
-	const char *host = circuit_host(arena, call->url);
-	struct zoom_failure found = {0};
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "kind=\"%s\",outcome=\"%s\"", kind, outcome);
+	tally_add(zoom->tallies, "hallpass_zoom_calls_total", labels);
+}
+
+static void count_duration(const struct zoom_endpoint *zoom, const char *kind, int64_t started_us)
+{
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "kind=\"%s\"", kind);
+	tally_time(zoom->tallies, "hallpass_zoom_call_duration_seconds", labels,
+		   clock_monotonic_us() - started_us);
+}
+
+/* The answer's JSON object, or NULL with *failure filled. */
+static json_t *send(const struct zoom_endpoint *zoom, struct arena *arena, const char *host,
+		    const struct circuit_pass *pass, const struct http_call *call, bool is_oauth,
+		    struct zoom_failure *failure)
+{
 	struct http_answer answer;
-	struct circuit_pass pass = {0};
 	json_t *body = NULL;
 	struct error err;
 	bool was_sent;
 
-	if (!ask(zoom, arena, host, &pass, failure))
+	if (http_client_call(zoom->client, arena, call, &answer, &was_sent, &err)) {
+		body = zoom_answer_read(arena, &answer, is_oauth, clock_now(zoom->clock), failure);
+		report(zoom, arena, host, pass, call, outcome_of(call, failure), failure);
+	} else {
+		zoom_failure_of_call(arena, &err, was_sent, failure);
+		/* What cannot be sent tells nothing of the other side. */
+		report(zoom, arena, host, pass, call,
+		       err.kind == ERROR_INVALID ? CIRCUIT_UNPROVEN : outcome_of(call, failure),
+		       failure);
+	}
+	return body;
+}
+
+json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena, const char *kind,
+		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure)
+{
+	const char *host = circuit_host(arena, call->url);
+	const int64_t started_us = clock_monotonic_us();
+	struct zoom_failure found = {0};
+	struct circuit_pass pass = {0};
+	json_t *body;
+
+	if (!ask(zoom, arena, host, &pass, failure)) {
+		count(zoom, kind, "not_sent");
 		return NULL;
+	}
 	if (zoom->db != NULL)
 		db_rest(zoom->db);
-	if (http_client_call(zoom->client, arena, call, &answer, &was_sent, &err)) {
-		body = zoom_answer_read(arena, &answer, is_oauth, clock_now(zoom->clock), &found);
-		report(zoom, arena, host, &pass, call, outcome_of(call, &found), &found);
-	} else {
-		zoom_failure_of_call(arena, &err, was_sent, &found);
-		/* What cannot be sent tells nothing of the other side. */
-		report(zoom, arena, host, &pass, call,
-		       err.kind == ERROR_INVALID ? CIRCUIT_UNPROVEN : outcome_of(call, &found),
-		       &found);
-	}
+	body = send(zoom, arena, host, &pass, call, is_oauth, &found);
+	count(zoom, kind, body != NULL ? "ok" : zoom_failure_name(found.class));
+	count_duration(zoom, kind, started_us);
 	if (body == NULL)
 		*failure = found;
 	return body;

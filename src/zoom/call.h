@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/tally.h"
 #include "http/client.h"
 #include "store/db.h"
 #include "zoom/circuits.h"
@@ -20,6 +21,7 @@ struct zoom_endpoint {
 	struct http_client *client;
 	const struct clock *clock;
 	struct circuits *circuits; /* NULL: Zoom is asked whatever happened before */
+	struct tallies *tallies;   /* NULL: calls are not counted */
 	const char *oauth_url;     /* "https://zoom.us/oauth" */
 	const char *api_url;       /* "https://api.zoom.us/v2" */
 	long timeout_ms;           /* of one call, all included */
@@ -28,9 +30,9 @@ struct zoom_endpoint {
 
 /*
  * zoom_answer_read() of the call's answer. A call that the circuit refuses is ZOOM_FAILURE_UNAVAILABLE
- * with retry_at, at once; it was not sent.
+ * with retry_at, at once; it was not sent. `kind` is what it counts as: "refresh_token".
  */
-json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena,
+json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena, const char *kind,
 		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure);
 
 /* True, with *failure as above, where a call to the URL's host would be refused now. */

@@ -34,27 +34,33 @@ static const char *basic_authorization(struct arena *arena,
 	return arena_printf(arena, "Basic %s", base64_encode(arena, pair, strlen(pair)));
 }
 
+struct zoom_post {
+	const char *kind; /* what it counts as */
+	const char *path;
+	const struct zoom_client_credentials *credentials;
+	const char *form;
+};
+
 /* Returns the answer's JSON object for the caller to decref, or NULL with *failure filled. */
-static json_t *post_form(const struct zoom_endpoint *zoom, struct arena *arena, const char *path,
-			 const struct zoom_client_credentials *credentials, const char *form,
-			 struct zoom_failure *failure)
+static json_t *post_form(const struct zoom_endpoint *zoom, struct arena *arena,
+			 const struct zoom_post *post, struct zoom_failure *failure)
 {
 	const struct http_header headers[] = {
-		{"Authorization", basic_authorization(arena, credentials)},
+		{"Authorization", basic_authorization(arena, post->credentials)},
 		{"Content-Type", "application/x-www-form-urlencoded"},
 		{"Accept", "application/json"},
 	};
 	const struct http_call call = {
 		.method = "POST",
-		.url = arena_printf(arena, "%s%s", zoom->oauth_url, path),
+		.url = arena_printf(arena, "%s%s", zoom->oauth_url, post->path),
 		.headers = headers,
 		.header_count = COUNT_OF(headers),
-		.body = form,
-		.body_size = strlen(form),
+		.body = post->form,
+		.body_size = strlen(post->form),
 		.timeout_ms = zoom->timeout_ms,
 	};
 
-	return zoom_call(zoom, arena, &call, true, failure);
+	return zoom_call(zoom, arena, post->kind, &call, true, failure);
 }
 
 static bool is_token(const json_t *value)
@@ -104,12 +110,10 @@ static bool read_tokens(struct arena *arena, const json_t *body, struct zoom_tok
 }
 
 static bool request_tokens(const struct zoom_endpoint *zoom, struct arena *arena,
-			   const struct zoom_client_credentials *credentials, const char *form,
-			   bool needs_refresh_token, struct zoom_token_set *tokens,
-			   struct zoom_failure *failure)
+			   const struct zoom_post *post, bool needs_refresh_token,
+			   struct zoom_token_set *tokens, struct zoom_failure *failure)
 {
-	SCOPED(json_decrefp)
-	json_t *body = post_form(zoom, arena, "/token", credentials, form, failure);
+	SCOPED(json_decrefp) json_t *body = post_form(zoom, arena, post, failure);
 
 	if (body == NULL || !read_tokens(arena, body, tokens, failure))
 		return false;
@@ -128,10 +132,11 @@ bool zoom_oauth_check_client(const struct zoom_endpoint *zoom, struct arena *are
 			     const struct zoom_client_credentials *credentials,
 			     struct zoom_failure *failure)
 {
+	const struct zoom_post post = {"client_credentials", "/token", credentials,
+				       "grant_type=client_credentials"};
 	struct zoom_token_set unused;
 
-	return request_tokens(zoom, arena, credentials, "grant_type=client_credentials", false,
-			      &unused, failure);
+	return request_tokens(zoom, arena, &post, false, &unused, failure);
 }
 
 bool zoom_oauth_exchange_code(const struct zoom_endpoint *zoom, struct arena *arena,
@@ -145,9 +150,10 @@ bool zoom_oauth_exchange_code(const struct zoom_endpoint *zoom, struct arena *ar
 		{"redirect_uri", redirect_uri},
 		{"code_verifier", code_verifier},
 	};
+	const struct zoom_post post = {"authorization_code", "/token", credentials,
+				       form_of(arena, fields, COUNT_OF(fields))};
 
-	return request_tokens(zoom, arena, credentials, form_of(arena, fields, COUNT_OF(fields)),
-			      true, tokens, failure);
+	return request_tokens(zoom, arena, &post, true, tokens, failure);
 }
 
 bool zoom_oauth_refresh(const struct zoom_endpoint *zoom, struct arena *arena,
@@ -159,9 +165,10 @@ bool zoom_oauth_refresh(const struct zoom_endpoint *zoom, struct arena *arena,
 		{"grant_type", "refresh_token"},
 		{"refresh_token", refresh_token},
 	};
+	const struct zoom_post post = {"refresh_token", "/token", credentials,
+				       form_of(arena, fields, COUNT_OF(fields))};
 
-	return request_tokens(zoom, arena, credentials, form_of(arena, fields, COUNT_OF(fields)),
-			      false, tokens, failure);
+	return request_tokens(zoom, arena, &post, false, tokens, failure);
 }
 
 bool zoom_oauth_revoke(const struct zoom_endpoint *zoom, struct arena *arena,
@@ -169,9 +176,9 @@ bool zoom_oauth_revoke(const struct zoom_endpoint *zoom, struct arena *arena,
 		       struct zoom_failure *failure)
 {
 	const struct form_field fields[] = {{"token", access_token}};
-	const char *form = form_of(arena, fields, COUNT_OF(fields));
-	SCOPED(json_decrefp)
-	json_t *body = post_form(zoom, arena, "/revoke", credentials, form, failure);
+	const struct zoom_post post = {"revoke", "/revoke", credentials,
+				       form_of(arena, fields, COUNT_OF(fields))};
+	SCOPED(json_decrefp) json_t *body = post_form(zoom, arena, &post, failure);
 
 	/* Whatever the body of a 2xx says: nothing in it is needed. */
 	return body != NULL || (failure->status >= 200 && failure->status <= 299);

@@ -191,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	exchange_waits(&exchange);
 	exchange_run(&exchange, context);
 	check_answer(&exchange);
-	exchange_close(&exchange, &fuzzer.world.process.log);
+	exchange_close(&exchange, &fuzzer.world.process);
 	zoom_circuits_tell(context);
 	return 0;
 }

@@ -80,6 +80,7 @@ static void without_file_and_variables_the_defaults_count(void **state)
 	assert_int_equal(config.zoom_timeout_ms, 10000);
 	assert_int_equal(config.webhook_tolerance_s, 600);
 	assert_false(config.allow_private_urls);
+	assert_string_equal(config.metrics_from, "");
 	assert_int_equal(config.threads, 64);
 	assert_int_equal(config.log_level, LOG_INFO);
 	assert_int_equal(config.log_format, LOG_JSON);
@@ -101,6 +102,7 @@ static void every_key_is_read_from_the_file(void **state)
 			      "zoom_timeout_ms = 100\n"
 			      "webhook_tolerance_s = 86400\n"
 			      "allow_private_urls = true\n"
+			      "metrics_from = 10.0.0.0/8 ::1\n"
 			      "threads = 1024\n"
 			      "log_level = error\n"
 			      "log_format = text",
@@ -114,6 +116,7 @@ static void every_key_is_read_from_the_file(void **state)
 	assert_int_equal(config.zoom_timeout_ms, 100);
 	assert_int_equal(config.webhook_tolerance_s, 86400);
 	assert_true(config.allow_private_urls);
+	assert_string_equal(config.metrics_from, "10.0.0.0/8 ::1");
 	assert_int_equal(config.threads, 1024);
 	assert_int_equal(config.log_level, LOG_ERROR);
 	assert_int_equal(config.log_format, LOG_TEXT);
