@@ -57,7 +57,7 @@ demo:
 
 test:
 	@scripts/deps
-	$(SUBMAKE) all run-units bench-programs docs cgi-bundle
+	$(SUBMAKE) all run-units bench-programs docs cgi-bundle $(BUILD)/promtool
 	$(SUBMAKE) check
 	@tests/house/floors
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_SEED=1
@@ -79,6 +79,13 @@ $(BUILD)/npm/installed: tests/openapi/package.json tests/openapi/package-lock.js
 	@npm ci --prefix $(@D) --omit=optional --ignore-scripts --no-audit --no-fund >$(@D)/npm.log 2>&1 || \
 		{ cat $(@D)/npm.log >&2; exit 1; }
 	@touch $@
+
+# Prometheus's checker alone, without the server that installing Debian's package starts.
+$(BUILD)/promtool:
+	@rm -rf $(BUILD)/prometheus && mkdir -p $(BUILD)/prometheus && echo "  APT  $@"
+	@cd $(BUILD)/prometheus && { apt-get download prometheus || \
+		{ apt-get update && apt-get download prometheus; }; } >apt.log 2>&1 || { cat apt.log >&2; exit 1; }
+	@dpkg-deb -x $(BUILD)/prometheus/*.deb $(BUILD)/prometheus && mv $(BUILD)/prometheus/usr/bin/promtool $@
 
 # Processes that are killed and stopped at every step, and machines that fail, in a build with failpoints.
 faults:
@@ -127,7 +134,7 @@ lint:
 format:
 	clang-format -i $(shell find src cgi-bin tests bench -name '*.[ch]')
 
-install: all install-units install-site
+install: all install-units install-site install-monitoring
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin libexec/hallpass/cgi-bin share/hallpass share/doc/hallpass)
 	install $(BUILD)/bin/* $(DESTDIR)$(PREFIX)/bin/
 	install $(BUILD)/cgi-bin/* $(DESTDIR)$(PREFIX)/libexec/hallpass/cgi-bin/

@@ -21,6 +21,11 @@ install-site:
 			>$(DESTDIR)$(NGINXDIR)/$${file##*/} || exit 1; \
 	done
 
+# Alert rules for Prometheus and a dashboard for Grafana.
+install-monitoring:
+	install -d $(DESTDIR)$(PREFIX)/share/hallpass/monitoring
+	install -m 644 packaging/monitoring/* $(DESTDIR)$(PREFIX)/share/hallpass/monitoring/
+
 # A Debian package, in $(BUILD).
 deb:
 	@scripts/deps
@@ -31,4 +36,4 @@ deb:
 cgi-bundle: all
 	@packaging/cgi/make-cgi-bundle $(BUILD)
 
-.PHONY: install-units install-site deb cgi-bundle
+.PHONY: install-units install-site install-monitoring deb cgi-bundle
