@@ -317,6 +317,63 @@ CREATE INDEX token_callback_uses_of_connection ON token_callback_uses (connectio
 	WHERE connection_id IS NOT NULL;
 CREATE INDEX token_callback_uses_by_age ON token_callback_uses (used_at);
 
+-- Where a project's programs want to hear what happens (src/notify/notification.h).
+CREATE TABLE webhooks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	public_id TEXT NOT NULL UNIQUE,             -- wh_…
+	project_id INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+	bot_id INTEGER REFERENCES bots (id) ON DELETE CASCADE, -- it hears of this bot alone; NULL: of the project
+	url TEXT NOT NULL,
+	triggers TEXT NOT NULL,                     -- what it hears of, space separated
+	secret BLOB NOT NULL,                       -- sealed
+	former_secret BLOB,                         -- sealed; signs too until …
+	former_secret_until INTEGER,                -- … then; NULL: there is none
+	disabled_at INTEGER,                        -- NULL: it is told; else nothing is written or sent
+	disabled_reason TEXT,                       -- for programs: 'gone', 'failing', 'by_request'
+	failing_since INTEGER,                      -- nothing but failures since then; NULL: the last try worked
+	failures INTEGER NOT NULL DEFAULT 0,        -- in a row, whichever deliveries they were
+	pauses INTEGER NOT NULL DEFAULT 0,          -- in a row: each is longer than the one before
+	paused_until INTEGER,                       -- nothing is sent before, whatever is due; NULL: no pause
+	due_at INTEGER,                             -- when a worker is to look after it: something is to be sent,
+	                                            -- or who holds it must be gone; NULL: there is nothing to send
+	holder INTEGER,                             -- lease until due_at: number of the process that sends what
+	                                            -- is due (src/base/holder.h); NULL: none does
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhooks_of_project ON webhooks (project_id, bot_id, id);
+CREATE INDEX webhooks_of_bot ON webhooks (bot_id, id) WHERE bot_id IS NOT NULL;
+CREATE INDEX webhooks_due ON webhooks (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX webhooks_held ON webhooks (holder) WHERE holder IS NOT NULL;
+
+-- What is to be told to one webhook, written with the change that it tells of. Of those that are about
+-- the same subject only the oldest that is pending is due; the next one follows when it is done with.
+CREATE TABLE webhook_deliveries (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	public_id TEXT NOT NULL UNIQUE,             -- msg_…: webhook-id and idempotency_key, the same at each try
+	webhook_id INTEGER NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+	trigger_name TEXT NOT NULL,                 -- "bot.state_change"
+	subject TEXT NOT NULL,                      -- public id of what changed: its changes are told in order
+	body TEXT NOT NULL,                         -- byte for byte as it is sent
+	state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'failed')),
+	next_attempt_at INTEGER,                    -- NULL: it is done with, or behind another of its subject
+	attempts INTEGER NOT NULL DEFAULT 0,        -- since it was written or asked for again
+	last_attempt_at INTEGER,                    -- when the last one began; NULL: none yet
+	last_duration_ms INTEGER,
+	last_status INTEGER,                        -- HTTP status of the answer; NULL: none came
+	last_answer TEXT,                           -- its first 500 bytes
+	last_error TEXT,                            -- why it failed, for people; NULL: it did not
+	finished_at INTEGER,                        -- delivered, or given up; NULL: pending
+	created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (webhook_id, state, id);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_attempt_at, id)
+	WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_of_subject ON webhook_deliveries (webhook_id, subject, id)
+	WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (created_at);
+
 -- Hosts of Zoom's that a process has stopped asking because they do not answer, for other processes, the
 -- doctor and the metrics (src/zoom/circuit.h). A row goes with Zoom's next answer; one that is not
 -- written anew for ten minutes counts for nothing.

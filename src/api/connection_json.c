@@ -2,6 +2,7 @@
 
 #include "api/time_json.h"
 #include "http/json.h"
+#include "notify/payload.h"
 
 #include <string.h>
 
@@ -19,19 +20,6 @@ static json_t *scopes_json(const char *scopes)
 	return list;
 }
 
-static json_t *failure_json(const struct connection *connection)
-{
-	json_t *failure;
-
-	if (connection->is_connected)
-		return json_null();
-	failure = json_object();
-	json_object_set_new(failure, "error", json_string_or_null(connection->failure_error));
-	json_object_set_new(failure, "code", json_string_or_null(connection->failure_code));
-	json_object_set_new(failure, "timestamp", instant_json(connection->failure_at));
-	return failure;
-}
-
 json_t *connection_json(const struct connection *connection)
 {
 	json_t *json = json_object();
@@ -46,7 +34,7 @@ json_t *connection_json(const struct connection *connection)
 			    json_string_or_null(connection->deduplication_key));
 	json_object_set_new(json, "state",
 			    json_string(connection->is_connected ? "connected" : "disconnected"));
-	json_object_set_new(json, "connection_failure_data", failure_json(connection));
+	json_object_set_new(json, "connection_failure_data", payload_failure_json(connection));
 	json_object_set_new(json, "metadata", json_loads(connection->metadata, 0, NULL));
 	json_object_set_new(json, "scopes", scopes_json(connection->scopes));
 	json_object_set_new(json, "is_local_recording_token_supported",

@@ -1,5 +1,6 @@
 #include "broker/health.h"
 
+#include "notify/notification.h"
 #include "store/app.h"
 #include "store/bot_join_flow.h"
 #include "store/connection.h"
@@ -20,7 +21,8 @@ bool health_disconnect(struct db *db, int64_t connection_id, const char *failure
 	return connection_disconnect(db, connection_id, failure_code, failure_error, now, &changed,
 				     err) &&
 	       (!changed || (log_entry_add(db, &entry, err) &&
-			     bot_join_flow_leave_token(db, connection_id, now, err))) &&
+			     bot_join_flow_leave_token(db, connection_id, now, err) &&
+			     notification_of_connection(db, connection_id, now, err))) &&
 	       credentials_park(db, connection_id, err);
 }
 
@@ -41,7 +43,8 @@ bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct 
 
 	return connection_reconnect(db, connection_id, now, &changed, err) &&
 	       (!changed || (log_entry_add(db, &entry, err) &&
-			     bot_join_flow_return_to_token(db, connection_id, now, err)));
+			     bot_join_flow_return_to_token(db, connection_id, now, err) &&
+			     notification_of_connection(db, connection_id, now, err)));
 }
 
 /* *changed tells whether the app was not taken so before. */
@@ -54,7 +57,8 @@ static bool take_app(struct db *db, int64_t app_id, bool is_active, instant now,
 							  : LOG_CREDENTIALS_INVALID};
 
 	return app_set_active(db, app_id, is_active, now, changed, err) &&
-	       (!*changed || log_entry_add(db, &entry, err));
+	       (!*changed ||
+		(log_entry_add(db, &entry, err) && notification_of_app(db, app_id, now, err)));
 }
 
 bool health_probe(struct db *db, struct arena *arena, const struct connection *connection,

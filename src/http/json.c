@@ -89,3 +89,13 @@ json_t *json_string_or_null(const char *text)
 {
 	return text != NULL ? json_string(text) : json_null();
 }
+
+json_t *json_instant_or_null(instant at)
+{
+	char text[INSTANT_TEXT_BYTES];
+
+	if (at == 0)
+		return json_null();
+	instant_format(at, text);
+	return json_string(text);
+}

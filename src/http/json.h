@@ -3,6 +3,7 @@
 #define HTTP_JSON_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <jansson.h>
@@ -29,5 +30,8 @@ const char *json_text(struct arena *arena, const json_t *value);
 
 /* value, or JSON's null for NULL. */
 json_t *json_string_or_null(const char *text);
+
+/* ISO 8601 UTC with microseconds and Z; null for 0. */
+json_t *json_instant_or_null(instant at);
 
 #endif

@@ -28,6 +28,7 @@ struct db {
 	bool holds_gate;
 	struct db_connection *connection; /* NULL: it rests */
 	int statements_in_use;
+	bool rings_on_commit; /* see transaction_ring() */
 };
 
 /* Zeroed. */

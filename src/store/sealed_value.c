@@ -26,6 +26,10 @@ struct sealed_column {
 	"SELECT public_id, project_id, " column " FROM token_callbacks" \
 	" WHERE public_id > $1 AND " column " IS NOT NULL ORDER BY public_id LIMIT $2"
 
+#define WEBHOOK_VALUES(column)                                   \
+	"SELECT public_id, project_id, " column " FROM webhooks" \
+	" WHERE public_id > $1 AND " column " IS NOT NULL ORDER BY public_id LIMIT $2"
+
 #define APP_REPLACE(column)                          \
 	"UPDATE zoom_oauth_apps SET " column " = $3" \
 	" WHERE public_id = $1 AND " column " = $2"
@@ -35,6 +39,8 @@ struct sealed_column {
 #define AUTHORIZATION_REPLACE(column)                    \
 	"UPDATE zoom_authorizations SET " column " = $3" \
 	" WHERE public_id = $1 AND " column " = $2"
+#define WEBHOOK_REPLACE(column) \
+	"UPDATE webhooks SET " column " = $3 WHERE public_id = $1 AND " column " = $2"
 
 #define CALLBACK_REPLACE(column)                     \
 	"UPDATE token_callbacks SET " column " = $3" \
@@ -55,6 +61,9 @@ static const struct sealed_column columns[] = {
 	 AUTHORIZATION_REPLACE("refresh_token")},
 	{"token_callbacks", "signing_secret", CALLBACK_VALUES("signing_secret"),
 	 CALLBACK_REPLACE("signing_secret")},
+	{"webhooks", "secret", WEBHOOK_VALUES("secret"), WEBHOOK_REPLACE("secret")},
+	{"webhooks", "former_secret", WEBHOOK_VALUES("former_secret"),
+	 WEBHOOK_REPLACE("former_secret")},
 };
 
 static_assert(COUNT_OF(columns) == SEALED_COLUMN_COUNT, "the header tells how many there are");

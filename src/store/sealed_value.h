@@ -9,7 +9,7 @@
 #include "store/db.h"
 
 enum {
-	SEALED_COLUMN_COUNT = 7,
+	SEALED_COLUMN_COUNT = 9,
 	SEALED_VALUES_MAX = 256, /* of one list */
 };
 

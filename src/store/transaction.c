@@ -1,6 +1,7 @@
 #include "store/transaction.h"
 
 #include "base/clock.h"
+#include "base/doorbell.h"
 #include "store/db_gate.h"
 #include "store/db_internal.h"
 #include "store/statement.h"
@@ -123,8 +124,16 @@ bool transaction_commit(struct transaction *transaction, struct error *err)
 	if (!run(transaction->db, commit_sql, err))
 		return false;
 	leave_gate(transaction->db);
+	if (transaction->db->rings_on_commit)
+		doorbell_ring(transaction->db->path);
+	transaction->db->rings_on_commit = false;
 	transaction->db = NULL;
 	return true;
+}
+
+void transaction_ring(struct db *db)
+{
+	db->rings_on_commit = true;
 }
 
 void transaction_end(struct transaction *transaction)
@@ -136,5 +145,6 @@ void transaction_end(struct transaction *transaction)
 	if (is_in_transaction(transaction->db) && !run(transaction->db, rollback_sql, &ignored))
 		assert(!is_in_transaction(transaction->db));
 	leave_gate(transaction->db);
+	transaction->db->rings_on_commit = false;
 	transaction->db = NULL;
 }

@@ -34,6 +34,9 @@ bool transaction_commit(struct transaction *transaction, struct error *err) MUST
 
 void transaction_end(struct transaction *transaction);
 
+/* What is written in the transaction that is open is work for the worker: its commit rings the doorbell. */
+void transaction_ring(struct db *db);
+
 /* A snapshot for several reads that must agree with each other; ends as a transaction does. */
 bool transaction_begin_read(struct transaction *transaction, struct db *db, struct error *err)
 	MUST_CHECK;

@@ -71,3 +71,55 @@ CREATE TABLE token_callback_uses (
 CREATE INDEX token_callback_uses_of_connection ON token_callback_uses (connection_id)
 	WHERE connection_id IS NOT NULL;
 CREATE INDEX token_callback_uses_by_age ON token_callback_uses (used_at);
+
+CREATE TABLE webhooks (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	public_id TEXT NOT NULL UNIQUE,
+	project_id INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+	bot_id INTEGER REFERENCES bots (id) ON DELETE CASCADE,
+	url TEXT NOT NULL,
+	triggers TEXT NOT NULL,
+	secret BLOB NOT NULL,
+	former_secret BLOB,
+	former_secret_until INTEGER,
+	disabled_at INTEGER,
+	disabled_reason TEXT,
+	failing_since INTEGER,
+	failures INTEGER NOT NULL DEFAULT 0,
+	pauses INTEGER NOT NULL DEFAULT 0,
+	paused_until INTEGER,
+	due_at INTEGER,
+	holder INTEGER,
+	created_at INTEGER NOT NULL,
+	updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhooks_of_project ON webhooks (project_id, bot_id, id);
+CREATE INDEX webhooks_of_bot ON webhooks (bot_id, id) WHERE bot_id IS NOT NULL;
+CREATE INDEX webhooks_due ON webhooks (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX webhooks_held ON webhooks (holder) WHERE holder IS NOT NULL;
+
+CREATE TABLE webhook_deliveries (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	public_id TEXT NOT NULL UNIQUE,
+	webhook_id INTEGER NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+	trigger_name TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	body TEXT NOT NULL,
+	state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'failed')),
+	next_attempt_at INTEGER,
+	attempts INTEGER NOT NULL DEFAULT 0,
+	last_attempt_at INTEGER,
+	last_duration_ms INTEGER,
+	last_status INTEGER,
+	last_answer TEXT,
+	last_error TEXT,
+	finished_at INTEGER,
+	created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (webhook_id, state, id);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_attempt_at, id)
+	WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_of_subject ON webhook_deliveries (webhook_id, subject, id)
+	WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (created_at);

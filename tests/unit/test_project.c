@@ -99,7 +99,12 @@ static const char everything_sql[] =
 	"INSERT INTO token_callbacks (id, public_id, project_id, engine, secret_sha256, created_at,"
 	"  use_count) VALUES (1, 'tcb_1', 1, 'recall', x'00', 0, 1);"
 	"INSERT INTO token_callback_uses (callback_id, number, used_at, address, connection_id, tokens,"
-	"  outcome, status) VALUES (1, 1, 0, 'zak_url', 1, 'zak_token', 'minted', 200);";
+	"  outcome, status) VALUES (1, 1, 0, 'zak_url', 1, 'zak_token', 'minted', 200);"
+	"INSERT INTO webhooks (id, public_id, project_id, bot_id, url, triggers, secret, created_at,"
+	"  updated_at) VALUES (1, 'wh_1', 1, NULL, 'https://', '', x'00', 0, 0),"
+	"  (2, 'wh_2', 1, 1, 'https://', '', x'00', 0, 0);"
+	"INSERT INTO webhook_deliveries (public_id, webhook_id, trigger_name, subject, body, state,"
+	"  created_at) VALUES ('msg_1', 2, '', 'bot_1', '{}', 'pending', 0);";
 
 static const char tables_sql[] =
 	"SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"

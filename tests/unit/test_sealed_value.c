@@ -7,6 +7,7 @@
 #include "store/sealed_value.h"
 #include "store/statement.h"
 #include "store/token_callback.h"
+#include "store/webhook.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -47,7 +48,9 @@ static const char rows_sql[] =
 	"INSERT INTO zoom_authorizations (app_id, code_sha256, public_id, request, created_at)"
 	"  VALUES (1, x'00', 'zauth_1', '{}', 0);"
 	"INSERT INTO token_callbacks (public_id, project_id, engine, secret_sha256, created_at, use_count)"
-	"  VALUES ('tcb_1', 3, 'attendee', x'00', 0, 0);";
+	"  VALUES ('tcb_1', 3, 'attendee', x'00', 0, 0);"
+	"INSERT INTO webhooks (public_id, project_id, url, triggers, secret, created_at, updated_at)"
+	"  VALUES ('wh_1', 3, 'https://', '', x'00', 0, 0);";
 
 static void seal_into(struct db *db, struct keyring *keyring, const char *sql,
 		      struct seal_place place)
@@ -67,6 +70,7 @@ static void fill(struct db *db, struct keyring *keyring)
 	const struct connection connection = {.public_id = "zoauth_1", .project_id = 3};
 	const struct authorization authorization = {.public_id = "zauth_1"};
 	const struct token_callback callback = {.public_id = "tcb_1", .project_id = 3};
+	const struct webhook webhook = {.public_id = "wh_1", .project_id = 3};
 	struct error err = {0};
 
 	must(db_script(db, rows_sql, &err), &err);
@@ -84,6 +88,9 @@ static void fill(struct db *db, struct keyring *keyring)
 		  authorization_refresh_token_place(&authorization, 3));
 	seal_into(db, keyring, "UPDATE token_callbacks SET signing_secret = $1",
 		  token_callback_signing_secret_place(&callback));
+	seal_into(db, keyring, "UPDATE webhooks SET secret = $1", webhook_secret_place(&webhook));
+	seal_into(db, keyring, "UPDATE webhooks SET former_secret = $1",
+		  webhook_former_secret_place(&webhook));
 }
 
 static struct sealed_value_tally check(struct db *db, struct arena *arena, struct keyring *keyring)
