@@ -1,4 +1,4 @@
-/* What client.c calls of libcurl, which is loaded with the first call: base/late_library.h. */
+/* What client.c and sender.c call of libcurl, which is loaded with the first call: base/late_library.h. */
 #include "base/late_library.h"
 
 #include <curl/curl.h>
@@ -130,4 +130,54 @@ CURLUcode curl_url_get(url_to_read url, CURLUPart part, char **text, unsigned fl
 void curl_free(void *memory)
 {
 	LATE(curl_free)(memory);
+}
+
+CURLM *curl_multi_init(void)
+{
+	return LATE(curl_multi_init)();
+}
+
+CURLMcode curl_multi_cleanup(CURLM *multi)
+{
+	return LATE(curl_multi_cleanup)(multi);
+}
+
+CURLMcode(curl_multi_setopt)(CURLM *multi, CURLMoption option, ...)
+{
+	CURLMcode code;
+	va_list value;
+
+	va_start(value, option);
+	if (option - option % 10000 == CURLOPTTYPE_LONG)
+		code = LATE(curl_multi_setopt)(multi, option, va_arg(value, long));
+	else
+		code = LATE(curl_multi_setopt)(multi, option, va_arg(value, void *));
+	va_end(value);
+	return code;
+}
+
+CURLMcode curl_multi_add_handle(CURLM *multi, CURL *handle)
+{
+	return LATE(curl_multi_add_handle)(multi, handle);
+}
+
+CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *handle)
+{
+	return LATE(curl_multi_remove_handle)(multi, handle);
+}
+
+CURLMcode curl_multi_perform(CURLM *multi, int *running)
+{
+	return LATE(curl_multi_perform)(multi, running);
+}
+
+CURLMcode curl_multi_poll(CURLM *multi, struct curl_waitfd *extra, unsigned extra_count,
+			  int timeout_ms, int *ready)
+{
+	return LATE(curl_multi_poll)(multi, extra, extra_count, timeout_ms, ready);
+}
+
+CURLMsg *curl_multi_info_read(CURLM *multi, int *left)
+{
+	return LATE(curl_multi_info_read)(multi, left);
 }

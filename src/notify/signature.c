@@ -61,9 +61,14 @@ const char *signature_standard(struct arena *arena, const struct span *keys, siz
 const char *signature_attendee(struct arena *arena, const struct span *key, const json_t *body)
 {
 	const char *text = canonical_json(arena, body);
-	const struct span part = {text, strlen(text)};
 
-	return sign(arena, key, &part, 1);
+	return signature_of_canonical(arena, key, &(struct span){text, strlen(text)});
+}
+
+const char *signature_of_canonical(struct arena *arena, const struct span *key,
+				   const struct span *body)
+{
+	return sign(arena, key, body, 1);
 }
 
 bool signature_attendee_is_valid(struct arena *arena, const struct span *key, const json_t *body,

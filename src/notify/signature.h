@@ -33,6 +33,10 @@ const char *signature_standard(struct arena *arena, const struct span *keys, siz
 /* The value of X-Webhook-Signature: over the canonical JSON, whatever the body's own spelling of it. */
 const char *signature_attendee(struct arena *arena, const struct span *key, const json_t *body);
 
+/* The same for a body that is canonical already. */
+const char *signature_of_canonical(struct arena *arena, const struct span *key,
+				   const struct span *body);
+
 /* Whether `signature` (NULL: there was none) is that; in constant time. */
 bool signature_attendee_is_valid(struct arena *arena, const struct span *key, const json_t *body,
 				 const char *signature);

@@ -38,6 +38,7 @@ struct context {
 	void *thread;
 	/* Of a worker: once it is set, what takes long stops at the next good place. */
 	const atomic_bool *is_ending;
+	int wake_descriptor; /* of a worker: an eventfd(2) that is written when there may be news */
 };
 
 /* Opens this thread's database unless it is open; before anything that takes long is done. */

@@ -1,5 +1,6 @@
 /* Drops what is old, table by table, once an hour. */
 #include "store/authorization.h"
+#include "store/delivery.h"
 #include "store/log_entry.h"
 #include "store/meeting.h"
 #include "store/participant.h"
@@ -19,12 +20,13 @@ static const instant meeting_age = 60 * DAY; /* each weekly sync confirms those 
 static const instant forgotten_meeting_age = 7 * DAY;
 static const instant participant_age = 30 * DAY;
 static const instant token_callback_use_age = 90 * DAY;
+static const instant delivery_age = 30 * DAY;
 
 static bool drop_old(struct context *context, instant now, bool *has_more, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct db *db = context->db;
-	int64_t entries, authorizations, meetings, participants, uses;
+	int64_t entries, authorizations, meetings, participants, uses, deliveries;
 
 	if (!transaction_begin(&transaction, db, err) ||
 	    !log_entry_clean_up(db, now - log_age, ROWS_MAX, &entries, err) ||
@@ -34,10 +36,11 @@ static bool drop_old(struct context *context, instant now, bool *has_more, struc
 			      &meetings, err) ||
 	    !participant_clean_up(db, now - participant_age, ROWS_MAX, &participants, err) ||
 	    !token_callback_use_clean_up(db, now - token_callback_use_age, ROWS_MAX, &uses, err) ||
+	    !delivery_clean_up(db, now - delivery_age, ROWS_MAX, &deliveries, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
 	*has_more = entries > 0 || authorizations >= ROWS_MAX || meetings >= ROWS_MAX ||
-		    participants >= ROWS_MAX || uses >= ROWS_MAX;
+		    participants >= ROWS_MAX || uses >= ROWS_MAX || deliveries >= ROWS_MAX;
 	return true;
 }
 

@@ -30,5 +30,6 @@ extern const struct job token_upkeep_job; /* keeps refresh tokens alive, finds r
 extern const struct job authorization_finish_job; /* finishes what a code exchange left open */
 extern const struct job bot_lease_job; /* settles what runners left, and holds that ran out */
 extern const struct job clean_up_job;  /* drops what is old */
+extern const struct job webhook_delivery_job; /* sends what webhooks are to be told */
 
 #endif

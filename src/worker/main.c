@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,12 @@
 extern char **environ;
 
 static const char program[] = "hallpass-worker";
+
+/* Jobs that the same threads do. */
+struct lane {
+	const struct job *const *jobs;
+	size_t job_count;
+};
 
 static const struct job *const jobs[] = {
 	&authorization_finish_job,
@@ -30,8 +37,14 @@ static const struct job *const jobs[] = {
 	&clean_up_job,
 };
 
+/* One thread has all posts under way, and would not be at hand for anything else. */
+static const struct job *const sending_jobs[] = {&webhook_delivery_job};
+
+static const struct lane lane = {jobs, COUNT_OF(jobs)};
+static const struct lane sending_lane = {sending_jobs, COUNT_OF(sending_jobs)};
+
 enum {
-	THREADS_MAX = 8,     /* that work at once, most of it waiting for Zoom */
+	THREADS_MAX = 8,     /* of the jobs that call Zoom, most of whose time is waiting for it */
 	SLEEP_S_MAX = 60,    /* a ring of the doorbell that got lost costs no more than this */
 	TROUBLE_SLEEP_S = 1, /* before asking again a database that cannot be read */
 };
@@ -41,9 +54,16 @@ struct worker {
 	bool is_once; /* end when nothing is due */
 	pthread_mutex_t lock;
 	pthread_cond_t woken;
-	unsigned wakes; /* counts rings, so that none is missed between looking and sleeping */
+	unsigned wakes;      /* counts rings, so that none is missed between looking and sleeping */
+	int wake_descriptor; /* tells them to who waits for the network meanwhile */
 	atomic_bool is_ending;
 	atomic_bool is_in_trouble; /* something that was due could not even be claimed */
+};
+
+struct thread {
+	pthread_t id;
+	struct worker *worker;
+	const struct lane *lane;
 };
 
 static void count_piece(const struct worker *worker, const struct job *job, int64_t started_us,
@@ -110,16 +130,16 @@ static bool run_piece(const struct worker *worker, struct context *context, cons
 	return worked || *did;
 }
 
-/* Seconds until the next piece of any job is due, rounded up. */
-static int64_t sleep_s(struct context *context)
+/* Seconds until the next piece of any of the lane's jobs is due, rounded up. */
+static int64_t sleep_s(struct context *context, const struct lane *of)
 {
 	instant earliest = context_now(context) + SLEEP_S_MAX * SECOND, now;
 	struct error err;
 
-	for (size_t i = 0; i < COUNT_OF(jobs); i++) {
+	for (size_t i = 0; i < of->job_count; i++) {
 		instant at;
 
-		if (!jobs[i]->next_due(context, &at, &err))
+		if (!of->jobs[i]->next_due(context, &at, &err))
 			return TROUBLE_SLEEP_S;
 		if (at != 0 && at < earliest)
 			earliest = at;
@@ -153,14 +173,15 @@ static void sleep_until_woken(struct worker *worker, unsigned wakes, int64_t sec
 	pthread_mutex_unlock(&worker->lock);
 }
 
-/* A piece of each job. False where the database cannot be used. */
-static bool run_jobs(struct worker *worker, struct context *context, bool *did_any)
+/* A piece of each job of the lane. False where the database cannot be used. */
+static bool run_jobs(struct worker *worker, struct context *context, const struct lane *of,
+		     bool *did_any)
 {
 	*did_any = false;
-	for (size_t i = 0; i < COUNT_OF(jobs) && !worker->is_ending; i++) {
+	for (size_t i = 0; i < of->job_count && !worker->is_ending; i++) {
 		bool did;
 
-		if (!run_piece(worker, context, jobs[i], &did))
+		if (!run_piece(worker, context, of->jobs[i], &did))
 			return false;
 		*did_any |= did;
 	}
@@ -169,14 +190,17 @@ static bool run_jobs(struct worker *worker, struct context *context, bool *did_a
 
 static void *work(void *argument)
 {
-	struct worker *worker = argument;
-	struct context context = {.process = &worker->process, .is_ending = &worker->is_ending};
+	const struct thread *thread = argument;
+	struct worker *worker = thread->worker;
+	struct context context = {.process = &worker->process,
+				  .is_ending = &worker->is_ending,
+				  .wake_descriptor = worker->wake_descriptor};
 	unsigned wakes;
 
 	while (!is_ending(worker, &wakes)) {
 		int64_t seconds;
 		bool did_any;
-		const bool worked = run_jobs(worker, &context, &did_any);
+		const bool worked = run_jobs(worker, &context, thread->lane, &did_any);
 
 		if (worked && did_any)
 			continue;
@@ -184,7 +208,7 @@ static void *work(void *argument)
 			worker->is_in_trouble |= !worked;
 			break;
 		}
-		seconds = worked ? sleep_s(&context) : TROUBLE_SLEEP_S;
+		seconds = worked ? sleep_s(&context, thread->lane) : TROUBLE_SLEEP_S;
 		if (context.db != NULL)
 			db_rest(context.db);
 		sleep_until_woken(worker, wakes, seconds);
@@ -195,12 +219,17 @@ static void *work(void *argument)
 
 static void wake(struct worker *worker, bool to_end)
 {
+	const uint64_t ring = 1;
+
 	pthread_mutex_lock(&worker->lock);
 	worker->wakes++;
 	if (to_end)
 		worker->is_ending = true;
 	pthread_cond_broadcast(&worker->woken);
 	pthread_mutex_unlock(&worker->lock);
+	/* Where it cannot be written it is full of rings that nobody has taken off yet. */
+	if (write(worker->wake_descriptor, &ring, sizeof(ring)) < 0)
+		assert(errno == EAGAIN);
 }
 
 /* Passes rings of the doorbell on to the threads, until a signal says that this is the end. */
@@ -223,11 +252,23 @@ static bool listen_for_rings(struct worker *worker, const sigset_t *signals, str
 	return true;
 }
 
+static void start_thread(struct thread *thread, struct worker *worker, const struct lane *of)
+{
+	int failure;
+
+	*thread = (struct thread){.worker = worker, .lane = of};
+	failure = pthread_create(&thread->id, NULL, work, thread);
+	if (failure == 0)
+		return;
+	fprintf(stderr, "%s: cannot start a thread: %s\n", program, strerror(failure));
+	exit(EXIT_FAILURE);
+}
+
 static int run(struct worker *worker)
 {
 	const long wanted = worker->process.config.threads;
 	const long thread_count = wanted < THREADS_MAX ? wanted : THREADS_MAX;
-	pthread_t threads[THREADS_MAX];
+	struct thread threads[THREADS_MAX], sender;
 	struct error err = {0};
 	sigset_t signals;
 
@@ -236,19 +277,14 @@ static int run(struct worker *worker)
 	sigaddset(&signals, SIGINT);
 	if (!worker->is_once)
 		pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	for (long i = 0; i < thread_count; i++) {
-		const int failure = pthread_create(&threads[i], NULL, work, worker);
-
-		if (failure != 0) {
-			fprintf(stderr, "%s: cannot start a thread: %s\n", program,
-				strerror(failure));
-			exit(EXIT_FAILURE);
-		}
-	}
+	start_thread(&sender, worker, &sending_lane);
+	for (long i = 0; i < thread_count; i++)
+		start_thread(&threads[i], worker, &lane);
 	if (!worker->is_once && !listen_for_rings(worker, &signals, &err))
 		wake(worker, true);
 	for (long i = 0; i < thread_count; i++)
-		pthread_join(threads[i], NULL);
+		pthread_join(threads[i].id, NULL);
+	pthread_join(sender.id, NULL);
 	if (err.kind != ERROR_NONE)
 		return process_refuse(program, &err);
 	return worker->is_in_trouble ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -263,6 +299,8 @@ static void set_up_waking(struct worker *worker)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker->woken, &attributes);
 	pthread_condattr_destroy(&attributes);
+	worker->wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert(worker->wake_descriptor >= 0);
 }
 
 int main(int argument_count, char **arguments)
@@ -285,6 +323,7 @@ int main(int argument_count, char **arguments)
 	}
 	set_up_waking(&worker);
 	status = run(&worker);
+	close(worker.wake_descriptor);
 	pthread_cond_destroy(&worker.woken);
 	pthread_mutex_destroy(&worker.lock);
 	process_close(&worker.process);
