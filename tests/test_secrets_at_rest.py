@@ -13,7 +13,7 @@ from support.token_callback import TokenCallback, attendee_body, attendee_signat
 
 SEALED = [("zoom_oauth_apps", "client_secret"), ("zoom_oauth_apps", "webhook_secret"),
           ("zoom_oauth_credentials", "refresh_token"), ("zoom_oauth_credentials", "access_token"),
-          ("token_callbacks", "signing_secret")]
+          ("token_callbacks", "signing_secret"), ("webhooks", "secret"), ("webhooks", "former_secret")]
 
 
 @pytest.fixture
@@ -33,6 +33,16 @@ def attendee(stack, api):
                          signing_secret=base64.b64encode(os.urandom(32)).decode())
 
 
+@pytest.fixture
+def webhook_secrets(api, secrets):
+    """A webhook's secret and the one before it."""
+    answers = [api.post("/api/v1/webhooks", json={"url": "http://127.0.0.1:1/", "triggers": ["bot.state_change"]})]
+    answers.append(api.post(f"/api/v1/webhooks/{answers[0].must_be(201).json['id']}/rotate_secret").must_be(200))
+    for answer in answers:
+        secrets.add("webhook secret", answer.json["secret"], in_answers=True)
+    return [answer.json["secret"] for answer in answers]
+
+
 def row_id(stack, joiner):
     return stack.database.value("SELECT id FROM zoom_oauth_connections WHERE public_id = ?", joiner.id)
 
@@ -40,7 +50,7 @@ def row_id(stack, joiner):
 # In clear
 
 
-def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner, attendee):
+def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner, attendee, webhook_secrets):
     joiner.expire_at_zoom()
     assert joiner.joins()
     joiner.refresh().must_be(200)
@@ -67,14 +77,14 @@ def test_nothing_that_was_used_is_anywhere_in_clear(stack, zoom, api, joiner, at
     stack.secrets.add_simulators(zoom, joiner.connected.client_id)
     assert {"API key", "client_secret", "webhook_secret", "authorization_code", "code_verifier",
             "access_token", "refresh_token", "local_recording token", "zak token", "callback secret",
-            "signing_secret"} <= set(
+            "signing_secret", "webhook secret"} <= set(
                 stack.secrets.kinds.values())
     assert (stack.directory / "hallpass.db-wal").stat().st_size > 0
     assert not stack.leaks()
 
 
 @pytest.mark.parametrize("table, column", SEALED)
-def test_what_is_sealed_is_ciphertext(stack, joiner, attendee, table, column):
+def test_what_is_sealed_is_ciphertext(stack, joiner, attendee, webhook_secrets, table, column):
     values = [row[column] for row in stack.database.rows(
         f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")]
     assert values

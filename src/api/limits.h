@@ -32,6 +32,8 @@ enum {
 	LEASE_S_MIN = 10,
 	LEASE_S_MAX = 3600,
 	LEASE_S_DEFAULT = 60,
+
+	WEBHOOK_URL_BYTES_MAX = 2 << 10,
 };
 
 #endif

@@ -152,7 +152,7 @@ def test_nothing_is_written_outside_of_the_directory(stack, tmp_path):
 def test_every_program_of_the_build_runs_as_often_as_asked(stack):
     stack.must_be_up("--processes", "3")
     for program in (BUILD / "cgi-bin").iterdir():
-        wait_until(lambda: len(stack.pids(program.name)) == 3, f"3 of {program.name}")
+        wait_until(lambda: len(stack.pids(f"cgi-bin/{program.name}")) == 3, f"3 of {program.name}")
     assert (stack.directory / "pids/worker").exists()
 
 

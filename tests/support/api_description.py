@@ -136,6 +136,13 @@ class ApiDescription:
         assert answer.status == 405 and code in (None, "method_not_allowed"), answer
         assert set(answer.headers["allow"].split(", ")) == set(methods), answer.headers["allow"]
 
+    def check_notification(self, headers, body):
+        """What a webhook of ours was sent."""
+        sent = self.document["webhooks"][body["trigger"]]["post"]
+        for parameter in map(self.resolve, sent["parameters"]):
+            self.validate(headers[parameter["name"].lower()], parameter["schema"], parameter["name"])
+        self.validate(body, sent["requestBody"]["content"][JSON]["schema"], f"notification {body}")
+
     def unreached(self, reached):
         """What is described and is not among `reached`, in words."""
         seen_codes = {(status, code) for _, status, code in reached}
