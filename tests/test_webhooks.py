@@ -1,6 +1,7 @@
 """Webhooks that we send: the API of them, and what arrives at a real receiver."""
 
 import base64
+import itertools
 import socket
 import threading
 from datetime import datetime, timezone
@@ -10,6 +11,7 @@ import pytest
 from conftest import end_stack, run_stack
 from support import time_travel
 from support.processes import end
+from support.runner import Runner
 from support.waiting import wait_until
 from support.webhook_receiver import WebhookReceiver, answers
 
@@ -18,6 +20,7 @@ CONNECTION, APP, BOT = ("zoom_oauth_connection.state_change", "zoom_oauth_app.st
                         "bot.state_change")
 KEYS = {"id", "url", "triggers", "bot_id", "state", "disabled_at", "disabled_reason", "failing_since",
         "paused_until", "former_secret_signs_until", "created_at", "updated_at"}
+MEETING = "https://zoom.us/j/85512345678"
 MINUTE = 60 * 1_000_000
 
 
@@ -253,7 +256,7 @@ def test_however_many_see_the_failure_it_is_told_once(stack, zoom, receiver, add
     webhook = add(receiver.url)
     user = connect_user()
     bots = [user.api.post("/api/v1/bots", json={
-        "meeting_url": "https://zoom.us/j/85512345678", "zoom_oauth_connection_id": user.id}).must_be(201).json
+        "meeting_url": MEETING, "zoom_oauth_connection_id": user.id}).must_be(201).json
         for _ in range(8)]
     zoom.remove_grant(client_id=user.client_id, user_id=user.user_id, event=False)
     time_travel.expire_access_token(stack, user.id)
@@ -283,6 +286,51 @@ def test_an_app_that_zoom_refuses_is_told_and_so_is_its_mending(stack, zoom, rec
                    json={"client_secret": "a-new-secret-0123456789"}).must_be(200)
     assert receiver.wait(2)[1].json["data"] == {"state": "active"}
     assert former != "a-new-secret-0123456789"
+
+
+def test_each_state_of_a_bot_is_told_in_their_order(either_api, receiver, add):
+    webhook = add(receiver.url, [BOT], either_api)
+    bot = either_api.post("/api/v1/bots", json={"meeting_url": MEETING, "metadata": {"order": 17}}).must_be(201).json
+    runner = Runner(either_api)
+    assert runner.claim()["id"] == bot["id"]
+    runner.go("joined_meeting")
+    either_api.post(f"/api/v1/bots/{bot['id']}/leave").must_be(200)
+    either_api.post(f"/api/v1/bots/{bot['id']}/leave").must_be(200)
+    events = runner.go("left_meeting", "post_processing_completed")["events"]
+    told = receiver.wait(5)
+    assert [each.json["data"] for each in told] == [
+        {"old_state": old, "new_state": new, "created_at": event["created_at"], "event_type": event["type"],
+         "event_sub_type": event["sub_type"], "event_metadata": event["metadata"]}
+        for (old, new), event in zip(itertools.pairwise(
+            ["ready", "joining", "joined_not_recording", "leaving", "post_processing", "ended"]), events, strict=True)]
+    assert told[2].json["data"]["event_sub_type"] == "user_requested"
+    assert all(each.json | {"trigger": BOT, "bot_id": bot["id"], "bot_metadata": {"order": 17}} == each.json
+               and each.is_signed_with(webhook["secret"]) for each in told)
+
+
+def test_what_happens_to_a_bot_without_another_state_is_not_told(api, receiver, add):
+    add(receiver.url, [BOT])
+    api.post("/api/v1/bots", json={"meeting_url": MEETING}).must_be(201)
+    runner = Runner(api)
+    runner.claim()
+    runner.go("joined_meeting", "recording_permission_denied/host_denied_permission")
+    runner.go("recording_permission_denied/request_timed_out")
+    runner.go("meeting_ended")
+    assert [each.json["data"]["new_state"] for each in receiver.wait(4)] == [
+        "joining", "joined_not_recording", "joined_recording_permission_denied", "post_processing"]
+
+
+def test_a_bot_whose_runner_died_is_told(stack, api, receiver, add):
+    add(receiver.url, [BOT])
+    bot = api.post("/api/v1/bots", json={"meeting_url": MEETING}).must_be(201).json
+    runner = Runner(api)
+    runner.claim()
+    runner.go("joined_meeting")
+    time_travel.write(stack, "UPDATE bots SET lease_expires_at = 1 WHERE public_id = ?", bot["id"])
+    time_travel.ring(stack)
+    last = receiver.wait(3)[-1].json["data"]
+    assert (last["new_state"], last["event_type"], last["event_sub_type"]) == (
+        "fatal_error", "fatal_error", "heartbeat_timeout")
 
 
 def test_only_what_was_asked_for_is_told_and_only_to_its_own_project(zoom, receiver, add, connect_user, other_api):

@@ -2,6 +2,7 @@
 
 #include "bot/transition.h"
 #include "http/json.h"
+#include "notify/notification.h"
 #include "store/bot_lease.h"
 
 #include <string.h>
@@ -16,10 +17,19 @@ static bool explain(struct arena *arena, const struct bot *bot, struct error *er
 	return false;
 }
 
-/* What is to be done about a change of the state, in the same transaction. */
-static bool record(struct db *db, struct bot *bot, const struct bot_event *event, struct error *err)
+static bool tell(struct db *db, const struct bot *bot, const char *old_state,
+		 const struct bot_event *event, struct error *err)
 {
-	if (!bot_set_state(db, bot, err) || !bot_event_add(db, bot->id, event, err))
+	return strcmp(bot->state, old_state) == 0 ||
+	       notification_of_bot(db, bot, old_state, event, event->created_at, err);
+}
+
+/* What is to be done about a change of the state, in the same transaction. */
+static bool record(struct db *db, struct bot *bot, const char *old_state,
+		   const struct bot_event *event, struct error *err)
+{
+	if (!bot_set_state(db, bot, err) || !bot_event_add(db, bot->id, event, err) ||
+	    !tell(db, bot, old_state, event, err))
 		return false;
 	if (!bot_is_final(bot))
 		return true;
@@ -30,6 +40,7 @@ static bool record(struct db *db, struct bot *bot, const struct bot_event *event
 bool life_apply(struct db *db, struct arena *arena, struct bot *bot, const struct bot_event *event,
 		struct error *err)
 {
+	const char *old_state = bot->state;
 	struct standing standing = {bot->state, bot->recording_state, bot->joined_state};
 
 	if (!transition_make(&standing, event->type, err))
@@ -38,7 +49,7 @@ bool life_apply(struct db *db, struct arena *arena, struct bot *bot, const struc
 	bot->recording_state = standing.recording_state;
 	bot->joined_state = standing.joined_state;
 	bot->updated_at = event->created_at;
-	return record(db, bot, event, err);
+	return record(db, bot, old_state, event, err);
 }
 
 bool life_begin_to_join(struct db *db, struct arena *arena, struct bot *bot, const char *metadata,
