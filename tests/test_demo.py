@@ -75,14 +75,19 @@ def test_every_step_of_the_story_is_there_in_order(plain):
     at = 0
     for told in ["project create demo", "export KEY=hp_",
                  "$API/zoom_oauth_apps", "201 Created", '"state": "active"',
+                 "$API/webhooks", "201 Created", '"secret": "whsec_', "export WEBHOOK_SECRET=whsec_",
                  "$ZOOM/oauth/authorize", "?code=", "$API/zoom_oauth_connections", '"state": "connected"',
                  "/meetings?page_size=100", "│ 40\n",
                  "url_validation", '"valid": true', '"event": "meeting.created"', '"signature": "v0=',
                  '"event": "meeting.started"', "401 Unauthorized", '"code": "invalid_signature"',
                  "$API/bots", '"join_flow": "token"',
                  "zoom_tokens", '"app_privilege_token": "',
+                 "$API/token_callbacks", "201 Created", '"engine": "attendee"', "X-Webhook-Signature: $SIGNATURE",
+                 "200 OK", '"app_privilege_token": "',
                  "expire_access_tokens", "│ 50 token\n", "grant_type=refresh_token", "│ 1\n",
                  '"event": "app_deauthorized"', '"state": "disconnected"', '"code": "app_deauthorized"',
+                 "/body", '"trigger": "zoom_oauth_connection.state_change"', '"state": "disconnected"',
+                 "openssl dgst -sha256 -mac HMAC -macopt hexkey:$SECRET_HEX", "/webhook-signature", "│ v1,",
                  '"join_flow": "standard"', '"join_flow_reason": "connection_disconnected"',
                  "$ZOOM/oauth/authorize", '"state": "connected"', '"join_flow": "token"',
                  "calls that Hallpass made, 1 of them a refresh", "For the real Zoom"]:
@@ -227,7 +232,7 @@ def test_a_step_that_goes_wrong_ends_it_with_the_reason(tmp_path):
     folder.mkdir()
     done = run(folder, BUILD=str(build))
     assert done.returncode == 1
-    assert re.search(r"^demo: step 4 \(.*\): the worker has synced no meetings within \d+ s$", done.stderr,
+    assert re.search(r"^demo: step 5 \(.*\): the worker has synced no meetings within \d+ s$", done.stderr,
                      re.MULTILINE)
     assert "Traceback" not in done.stderr
     kept = re.search(r"the logs are kept in (\S+)", done.stderr)[1]

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 PROSE_WIDTH = 96
 STYLES = {"title": "1;34", "bold": "1", "command": "36", "dim": "2", "good": "32", "bad": "33"}
-TOKENS = {"app_privilege_token", "signature", "encryptedToken"}
+TOKENS = {"app_privilege_token", "signature", "encryptedToken", "zoom_tokens_url"}
 
 
 class Screen:

@@ -1,4 +1,4 @@
-"""What the demo runs: the Zoom simulator and a whole stack, in one temporary folder."""
+"""What the demo runs: the Zoom simulator, a receiver, and a whole stack, in one temporary folder."""
 
 import os
 import pathlib
@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 
 from zoom_simulator.client import ZoomSimulator
+
+from .receiver import Receiver
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD") or ROOT / "build").resolve()
@@ -35,10 +37,11 @@ class Stage:
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("HALLPASS_")}
         self.environment |= {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
-        self.zoom = self.url = None
+        self.zoom = self.receiver = self.url = None
 
     def open(self):
         self.zoom = ZoomSimulator.start()
+        self.receiver = Receiver(self.folder / "inbox")
         for tries_left in reversed(range(PORT_TRIES)):
             errors = self.start_stack(free_port())
             if not errors:
@@ -53,7 +56,8 @@ class Stage:
         """What went wrong, if anything did."""
         self.url = f"http://127.0.0.1:{port}"
         settings = {"HALLPASS_ZOOM_OAUTH_URL": self.zoom.oauth_url,
-                    "HALLPASS_ZOOM_API_URL": self.zoom.api_url, "HALLPASS_PUBLIC_URL": self.url}
+                    "HALLPASS_ZOOM_API_URL": self.zoom.api_url, "HALLPASS_PUBLIC_URL": self.url,
+                    "HALLPASS_ALLOW_PRIVATE_URLS": "true"}  # the receiver is on this machine
         # In a session of its own, out of Ctrl-C's reach: stopped half-way it would leave things behind.
         process = subprocess.Popen(
             [ROOT / "scripts/stack", "up", "--dir", self.folder, "--port", str(port),
@@ -83,6 +87,8 @@ class Stage:
 
     def close(self, keeps_folder):
         down = subprocess.run([ROOT / "scripts/stack", "down", "--dir", self.folder])
+        if self.receiver:
+            self.receiver.stop()
         if self.zoom:
             self.zoom.stop()
         if down.returncode != 0:

@@ -3,12 +3,14 @@ The story that the demo tells. Every command that it shows is run by bash exactl
 its answer is what is shown, and what the prose says of it is checked.
 """
 
+import base64
 import json
 import os
 import re
 import secrets
 import time
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from .stage import BUILD, ROOT, DemoFailed
 
@@ -41,10 +43,10 @@ class Story:
         self.started_at = time.monotonic()
 
     def tell(self):
-        for chapter in (self.introduce, self.make_project, self.register_app, self.connect,
-                        self.wait_for_sync, self.hear_events, self.make_bot, self.mint_tokens,
-                        self.mint_many, self.lose_user, self.join_anyway, self.connect_again,
-                        self.sum_up):
+        for chapter in (self.introduce, self.make_project, self.register_app, self.subscribe,
+                        self.connect, self.wait_for_sync, self.hear_events, self.make_bot,
+                        self.mint_tokens, self.serve_engine, self.mint_many, self.lose_user,
+                        self.be_told, self.join_anyway, self.connect_again, self.sum_up):
             chapter()
 
     # A command and its answer
@@ -114,6 +116,17 @@ class Story:
   "webhook_secret": "{app['webhook_secret']}"}}'""", 201, ["id", "state", "webhook_url"])
         expect("the app's state", self.app["state"], "active")
         self.zoom.change_app(self.client_id, webhook_url=self.app["webhook_url"])
+
+    def subscribe(self):
+        self.screen.chapter("Your application wants to hear of it when a connection breaks")
+        self.screen.say("The secret, with which everything that is sent there is signed, is shown this once.")
+        webhook = self.call(f"""curl -s $API/webhooks {KEY} --json '{{
+  "url": "{self.stage.receiver.url}",
+  "triggers": ["zoom_oauth_connection.state_change"]}}'""", 201, ["id", "state", "secret"])
+        expect("the webhook's state", webhook["state"], "active")
+        self.screen.gap()
+        self.screen.say("What arrives there is kept in a folder, a file for each header, and one for the body.")
+        self.set(WEBHOOK_SECRET=webhook["secret"], INBOX=str(self.stage.receiver.folder))
 
     def consent(self):
         state = secrets.token_hex(8)
@@ -214,7 +227,10 @@ curl -s $API/zoom_oauth/webhooks/{self.app['id']} --json "$BODY" \\
     def get_recording_token(self):
         tokens = self.ask_for_tokens("app_privilege_token_expires_at")
         expect("join_flow", tokens["join_flow"], "token")
-        minted = self.zoom.minted_tokens(token=tokens["app_privilege_token"], kind="local_recording")
+        self.check_recording_token(tokens["app_privilege_token"])
+
+    def check_recording_token(self, token):
+        minted = self.zoom.minted_tokens(token=token, kind="local_recording")
         expect("the meeting for which Zoom made the token",
                [str(each["meeting_id"]) for each in minted], [self.meeting_id])
 
@@ -223,6 +239,25 @@ curl -s $API/zoom_oauth/webhooks/{self.app['id']} --json "$BODY" \\
         self.screen.say("""At that moment it asks for its tokens. app_privilege_token lets it record
             without asking the host; Zoom makes one for this meeting, good for 120 seconds.""")
         self.get_recording_token()
+
+    def serve_engine(self):
+        self.screen.chapter("The bot may be somebody else's: Attendee comes for its tokens")
+        self.screen.say("""A bot engine has no API key. It gets an address of its own, which is a secret, and
+            signs what it sends.""")
+        signing_secret = base64.b64encode(secrets.token_bytes(32)).decode()
+        callback = self.call(f"""curl -s $API/token_callbacks {KEY} --json '{{
+  "engine": "attendee",
+  "signing_secret": "{signing_secret}"}}'""", 201, ["id", "engine", "urls"])
+        address = urlsplit(callback["urls"]["zoom_tokens_url"])
+        self.set(CALLBACK=address.path)
+        self.screen.say("What Attendee sends when its bot is about to join, and what it gets:")
+        tokens = self.call(f"""BODY='{{"bot_id":"bot_1","bot_metadata":null,"callback_type":"zoom_tokens",'
+BODY+='"meeting_url":"{self.meeting_url}"}}'
+SIGNATURE=$(printf %s "$BODY" | openssl dgst -sha256 -mac HMAC -binary -macopt \\
+  hexkey:{base64.b64decode(signing_secret).hex()} | base64)
+curl -s {address.scheme}://{address.netloc}$CALLBACK \\
+  --json "$BODY" -H "X-Webhook-Signature: $SIGNATURE\"""", 200, ["app_privilege_token"])
+        self.check_recording_token(tokens["app_privilege_token"])
 
     def count_refreshes(self):
         return self.zoom.count_requests(client_id=self.client_id, grant_type="refresh_token")
@@ -261,6 +296,26 @@ echo "$BOTS" | xargs -P {BOT_COUNT} -I '{{}}' curl -s -X POST $API/bots/'{{}}'/z
                          ["id", "state", "connection_failure_data"])
         expect("the connection's state", lost["state"], "disconnected")
         expect("why it is disconnected", lost["connection_failure_data"]["code"], "app_deauthorized")
+
+    def be_told(self):
+        self.screen.chapter("Your application hears of it")
+        number = self.stage.receiver.wait_for("disconnected")
+        if number is None:
+            raise DemoFailed("no notification that the connection is disconnected has arrived")
+        self.screen.say("""It was written down in the transaction in which the connection changed, so that no
+            crash can lose it, and the worker has sent it:""")
+        told = json.loads(self.run(f"cat $INBOX/{number}/body"))
+        self.screen.answer_json(told, ["trigger", "zoom_oauth_connection_id", "user_id", "data"])
+        expect("whose notification it is", told["zoom_oauth_connection_id"], self.connection["id"])
+        self.screen.gap()
+        self.screen.say("Is it from Hallpass? openssl, which knows nothing of it, and the header say the same:")
+        signatures = self.run(f"""TOLD=$INBOX/{number}
+SECRET_HEX=$(printf %s "${{WEBHOOK_SECRET#whsec_}}" | base64 -d | od -An -v -tx1 | tr -d ' \\n')
+printf '%s.%s.%s' $(cat $TOLD/webhook-id $TOLD/webhook-timestamp) "$(cat $TOLD/body)" |
+  openssl dgst -sha256 -mac HMAC -macopt hexkey:$SECRET_HEX -binary | base64
+cat $TOLD/webhook-signature""").split("\n")
+        self.screen.answer(*signatures)
+        expect("the header webhook-signature", signatures[1], f"v1,{signatures[0]}")
 
     def join_anyway(self):
         self.screen.chapter("The bot still gets an answer that it can join with")
