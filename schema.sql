@@ -87,7 +87,9 @@ CREATE INDEX zoom_oauth_connections_by_account ON zoom_oauth_connections (accoun
 CREATE INDEX zoom_oauth_connections_by_pmi ON zoom_oauth_connections (pmi) WHERE pmi IS NOT NULL;
 CREATE INDEX zoom_oauth_connections_by_personal_name ON zoom_oauth_connections (personal_name)
 	WHERE personal_name IS NOT NULL;
-CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state);
+CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state, project_id, id);
+CREATE INDEX zoom_oauth_connections_of_app ON zoom_oauth_connections (app_id, id);
+CREATE INDEX zoom_oauth_connections_of_app_by_state ON zoom_oauth_connections (app_id, state, id);
 CREATE INDEX zoom_oauth_connections_to_sync ON zoom_oauth_connections (next_sync_at)
 	WHERE next_sync_at IS NOT NULL;
 
@@ -259,6 +261,7 @@ CREATE TABLE bots (
 	                                            -- (more) for it to do
 ) STRICT;
 CREATE INDEX bots_of_project ON bots (project_id, id);
+CREATE INDEX bots_by_state ON bots (project_id, state, id);
 CREATE INDEX bots_by_join_at ON bots (project_id, join_at);
 CREATE INDEX bots_by_meeting_url ON bots (project_id, meeting_url);
 CREATE INDEX bots_of_connection ON bots (connection_id) WHERE connection_id IS NOT NULL;

@@ -110,6 +110,24 @@ def test_no_statement_reads_through_a_table_that_grows(database, name):
         assert not scans, f"{STATEMENTS[name]}\n{plan_of(database, STATEMENTS[name])}"
 
 
+@pytest.mark.parametrize("filters, found_by", {
+    "connection:by_user": "zoom_oauth_connections_of_user (zoom_user_id=?",
+    "connection:by_key": "sqlite_autoindex_zoom_oauth_connections_3 (app_id=? AND deduplication_key=?",
+    "connection:by_app": "zoom_oauth_connections_of_app (app_id=?",
+    "connection:by_state": "zoom_oauth_connections_by_state (state=? AND project_id=?",
+    "connection:by_app_state": "zoom_oauth_connections_of_app_by_state (app_id=? AND state=?",
+    "bot:by_key": "bots_by_deduplication_key (project_id=? AND deduplication_key=?",
+    "bot:by_url": "bots_by_meeting_url (project_id=? AND meeting_url=?",
+    "bot:by_state": "bots_by_state (project_id=? AND state=?",
+    "bot:by_time": "bots_by_join_at (project_id=? AND join_at>?",
+}.items())
+def test_a_narrowed_list_reads_along_the_index_of_what_narrows_it(database, filters, found_by):
+    table, narrowed = filters.split(":")
+    for direction in "older", "newer":
+        plan = plan_of(database, STATEMENTS[f"{table}:{direction}_{narrowed}_sql"])
+        assert any(f"USING INDEX {found_by}" in step for step in plan), plan
+
+
 def test_what_a_row_refers_to_can_go_without_reading_through_the_table(database):
     lacking = set()
     for table in tables_of(database):

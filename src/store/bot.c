@@ -154,6 +154,7 @@ bool bot_find_by_id(struct db *db, struct arena *arena, int64_t id, bool *found,
 #define NEWER        " ORDER BY b.id LIMIT $3"
 #define BY_KEY       " AND b.deduplication_key = $6"
 #define BY_URL       " AND b.meeting_url = $5"
+#define BY_STATE     " AND b.state = $4"
 
 static const char older_sql[] = SELECT_OLDER OLDER;
 static const char newer_sql[] = SELECT_NEWER NEWER;
@@ -161,6 +162,8 @@ static const char older_by_key_sql[] = SELECT_OLDER BY_KEY OLDER;
 static const char newer_by_key_sql[] = SELECT_NEWER BY_KEY NEWER;
 static const char older_by_url_sql[] = SELECT_OLDER BY_URL OLDER;
 static const char newer_by_url_sql[] = SELECT_NEWER BY_URL NEWER;
+static const char older_by_state_sql[] = SELECT_OLDER BY_STATE OLDER;
+static const char newer_by_state_sql[] = SELECT_NEWER BY_STATE NEWER;
 static const char older_by_time_sql[] =
 	"SELECT " COLUMNS TABLES
 	" WHERE b.project_id = $1 AND b.join_at >= $7 AND +b.id < $2" FILTER OLDER;
@@ -176,6 +179,8 @@ static const char *list_sql(const struct bot_filter *filter, bool is_newer)
 		return is_newer ? newer_by_url_sql : older_by_url_sql;
 	if (filter->join_at_after != 0)
 		return is_newer ? newer_by_time_sql : older_by_time_sql;
+	if (filter->state != NULL)
+		return is_newer ? newer_by_state_sql : older_by_state_sql;
 	return is_newer ? newer_sql : older_sql;
 }
 

@@ -29,6 +29,11 @@ ALTER TABLE zoom_authorizations ADD COLUMN exchange_began_at INTEGER;
 CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchange_began_at)
 	WHERE exchange_began_at IS NOT NULL;
 
+DROP INDEX zoom_oauth_connections_by_state;
+CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state, project_id, id);
+CREATE INDEX zoom_oauth_connections_of_app ON zoom_oauth_connections (app_id, id);
+CREATE INDEX zoom_oauth_connections_of_app_by_state ON zoom_oauth_connections (app_id, state, id);
+
 ALTER TABLE bots ADD COLUMN joined_state TEXT;
 ALTER TABLE bots ADD COLUMN onbehalf_user_timeout_s INTEGER;
 ALTER TABLE bots ADD COLUMN held_until INTEGER;
@@ -36,6 +41,7 @@ ALTER TABLE bots ADD COLUMN runner_id TEXT;
 ALTER TABLE bots ADD COLUMN lease_token_sha256 BLOB;
 ALTER TABLE bots ADD COLUMN lease_s INTEGER;
 ALTER TABLE bots ADD COLUMN lease_expires_at INTEGER;
+CREATE INDEX bots_by_state ON bots (project_id, state, id);
 CREATE INDEX bots_due ON bots (project_id, coalesce(join_at, created_at))
 	WHERE state IN ('scheduled', 'staged', 'ready');
 CREATE INDEX bots_held ON bots (held_until, project_id)
