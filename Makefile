@@ -112,8 +112,8 @@ model:
 	@tests/model/run
 
 # Prints the tables of docs/performance.md, or one of them; BENCH_FLAGS: see bench/tokens --help.
-bench: bench-events bench-tokens bench-cgi
-bench-events bench-tokens bench-cgi:
+bench: bench-events bench-tokens bench-cgi bench-scale
+bench-events bench-tokens bench-cgi bench-scale:
 	@scripts/deps
 	$(SUBMAKE) all bench-programs
 	@BUILD=$(abspath $(BUILD)) bench/$(@:bench-%=%) $(BENCH_FLAGS)
@@ -158,6 +158,7 @@ $(BUILD)/bin/hallpass-worker: $(BUILD)/obj/src/worker/main.o $(LIBRARY)
 	$(LINK)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/obj/bench/latencies.o
 	$(LINK) $(shell pkg-config --libs libcurl)
+$(BUILD)/bench/fill: $(LIBRARY)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/members
 	$(LINK) -lcmocka
 # A family is linked with a responder_main() that fuzzes it, and with a Zoom that says what the input says.
@@ -207,7 +208,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens bench-cgi demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens bench-cgi bench-scale demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

@@ -26,10 +26,10 @@ def built(program):
     return path if path.exists() else sys.exit(f"{path} is not built: run make bench-programs")
 
 
-def run(program, *arguments, environment=None):
+def run(program, *arguments, environment=None, timeout_s=RUN_S_MAX):
     """One of the programs that print a line of JSON."""
     done = subprocess.run([built(program), *map(str, arguments)], check=True, text=True, env=environment,
-                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=RUN_S_MAX)
+                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=timeout_s)
     return json.loads(done.stdout)
 
 

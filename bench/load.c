@@ -4,10 +4,10 @@
  *
  *   load PORT CLIENTS seconds=S|requests=N METHOD PATHS EXPECTED [HEADER…]
  *
- * PATHS is a file with one path a line, taken in turn. An answer counts that is 200 and whose body has
- * EXPECTED in it. With seconds= each client first makes a request that does not count, which opens its
- * connection, and the time begins when all have; with requests= that many are made, the first ones
- * included. Prints one line of JSON (see latencies.c).
+ * PATHS is a file with one path a line, taken in turn, and after a blank the body to send, if any. An answer
+ * counts that is 200 or 201 and whose body has EXPECTED in it. With seconds= each client first makes a
+ * request that does not count, which opens its connection, and the time begins when all have; with
+ * requests= that many are made, the first ones included. Prints one line of JSON (see latencies.c).
  */
 #include "latencies.h"
 
@@ -25,7 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES_MAX = 8192, REQUEST_BYTES_MAX = 2048, PATHS_MAX = 10000, EVENTS_MAX = 256 };
+enum { ANSWER_BYTES_MAX = 65536, REQUEST_BYTES_MAX = 2048, PATHS_MAX = 10000, EVENTS_MAX = 256 };
 enum { CALL_S_MAX = 30 };
 
 struct client {
@@ -75,9 +75,16 @@ static void send_request(struct load *load, struct client *client)
 {
 	char request[REQUEST_BYTES_MAX];
 	const char *path = load->paths[load->next_path++ % load->path_count];
-	const int size =
-		snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: bench\r\n%s\r\n",
-			 load->method, path, load->headers);
+	const int path_size = (int)strcspn(path, " ");
+	const char *body = path[path_size] == ' ' ? path + path_size + 1 : NULL;
+	char length[64] = "";
+	int size;
+
+	if (body != NULL)
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", strlen(body));
+	size = snprintf(request, sizeof(request), "%s %.*s HTTP/1.1\r\nHost: bench\r\n%s%s\r\n%s",
+			load->method, path_size, path, load->headers, length,
+			body != NULL ? body : "");
 
 	assert(size > 0 && (size_t)size < sizeof(request));
 	client->sent_us = latencies_now_us();
@@ -152,7 +159,8 @@ static void read_answer(struct load *load, struct client *client)
 	size = answer_size(client);
 	if (size == 0 || client->size < size)
 		return;
-	is_good = strncmp(client->answer, "HTTP/1.1 200 ", 13) == 0 &&
+	is_good = (strncmp(client->answer, "HTTP/1.1 200 ", 13) == 0 ||
+		   strncmp(client->answer, "HTTP/1.1 201 ", 13) == 0) &&
 		  strstr(client->answer, load->expected) != NULL;
 	/* As nginx does after a thousand requests; the next one opens another. */
 	if (strcasestr(client->answer, "\r\nconnection: close\r\n") != NULL)

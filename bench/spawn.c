@@ -1,7 +1,7 @@
 /*
  * spawn: how long a program takes from its start to the end of what it prints, as a web server sees a CGI.
  *
- *   spawn COUNT EXPECTED PROGRAM
+ *   spawn COUNT EXPECTED PROGRAM [ARGUMENT…]
  *
  * One after the other, with this process's environment and nothing on standard input. A run counts whose
  * output starts with EXPECTED. Prints one line of JSON (see latencies.c).
@@ -38,11 +38,10 @@ static void read_to_end(int descriptor, char *output)
 	output[size] = '\0';
 }
 
-static int64_t run(char *program, char *output, bool *succeeded)
+static int64_t run(char *const *arguments, char *output, bool *succeeded)
 {
 	const int64_t started_us = latencies_now_us();
 	posix_spawn_file_actions_t actions;
-	char *const arguments[] = {program, NULL};
 	int ends[2], status, failure;
 	int64_t us;
 	pid_t pid;
@@ -52,10 +51,10 @@ static int64_t run(char *program, char *output, bool *succeeded)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	failure = posix_spawn(&pid, program, &actions, NULL, arguments, environ);
+	failure = posix_spawn(&pid, arguments[0], &actions, NULL, arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (failure != 0) {
-		fprintf(stderr, "spawn: %s: %s\n", program, strerror(failure));
+		fprintf(stderr, "spawn: %s: %s\n", arguments[0], strerror(failure));
 		exit(EXIT_FAILURE);
 	}
 	close(ends[1]);
@@ -73,14 +72,14 @@ int main(int argument_count, char **arguments)
 	struct latencies latencies = {0};
 	long count;
 
-	if (argument_count != 4) {
-		fprintf(stderr, "usage: spawn COUNT EXPECTED PROGRAM\n");
+	if (argument_count < 4) {
+		fprintf(stderr, "usage: spawn COUNT EXPECTED PROGRAM [ARGUMENT…]\n");
 		return 2;
 	}
 	count = strtol(arguments[1], NULL, 10);
 	for (long i = 0; i < count; i++) {
 		bool succeeded;
-		const int64_t us = run(arguments[3], output, &succeeded);
+		const int64_t us = run(arguments + 3, output, &succeeded);
 
 		if (succeeded && strncmp(output, arguments[2], strlen(arguments[2])) == 0)
 			latencies_add(&latencies, us);

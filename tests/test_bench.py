@@ -40,3 +40,14 @@ def test_the_cgi_benchmark_gives_figures_of_good_answers():
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith(("| GET", "| POST"))]
     assert len(rows) == 3 and "bad answers" not in done.stdout
+
+
+@pytest.mark.skipif(not (BUILD / "bench/fill").exists(), reason="make bench-programs has not run")
+def test_the_scale_benchmark_gives_figures_of_good_answers_from_a_small_and_a_larger_database():
+    done = subprocess.run([ROOT / "bench/scale", "--quick"], capture_output=True, text=True,
+                          timeout=300, env=os.environ | {"BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 31 and "bad answers" not in done.stdout, done.stdout + done.stderr
+    assert all(re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", row[3]) for row in rows), done.stdout
