@@ -165,6 +165,15 @@ def test_an_unknown_secret_is_not_found_whatever_follows_it(way, stack, secret):
     assert stack.database.value("SELECT count(*) FROM token_callback_uses") == before
 
 
+def test_where_the_database_cannot_be_opened_an_engine_is_told_no_more_than_that(stack, tmp_path):
+    engine = stack.cgi_api(None, HALLPASS_DATABASE=str(tmp_path / "no.db"))
+    for path in (path for engine_, paths in PATHS.items() if engine_ != "attendee" for path in paths.values()):
+        answer = engine.get(f"/callbacks/{'x' * 43}/{path}").must_be(503)
+        assert answer.headers["content-type"] == TEXT and "retry-after" not in answer.headers
+        assert str(tmp_path) not in answer.body.decode()  # which is the operator's to know
+    assert f"{tmp_path}/no.db" in stack.logs()
+
+
 def test_a_secret_that_is_no_text_is_not_found(anonymous):
     for secret in ("%ff%fe", "%20", "%2F"):
         anonymous.get(f"/callbacks/{secret}/recall/zak").must_be(404)

@@ -249,7 +249,7 @@ static bool respond_refusal(struct response *response, const struct request *req
 			    const struct error *err)
 {
 	respond_text(response, error_http_status(err->kind),
-		     arena_strdup(request->arena, err->message));
+		     arena_strdup(request->arena, error_sentence(err)));
 	return true;
 }
 

@@ -216,10 +216,15 @@ int error_http_status(enum error_kind kind)
 static const char database_unavailable[] =
 	"the database cannot be used at the moment; the log says why, under this answer's X-Request-Id";
 
+/* What is wrong with the database, and where it is, is its operator's to know, from the log. */
+const char *error_sentence(const struct error *err)
+{
+	return err->kind == ERROR_STORAGE ? database_unavailable : err->message;
+}
+
 void respond_error(struct response *response, struct arena *arena, const struct error *err)
 {
-	/* What is wrong with the database, and where it is, is its operator's to know, from the log. */
-	const char *sentence = err->kind == ERROR_STORAGE ? database_unavailable : err->message;
+	const char *sentence = error_sentence(err);
 	json_t *body = json_object(), *message = json_string(sentence);
 
 	/* A sentence that quotes bytes which are no UTF-8 is no JSON string. */

@@ -75,6 +75,9 @@ void respond_text(struct response *response, int status, const char *text);
 /* The status that a kind of error is answered with. */
 int error_http_status(enum error_kind kind);
 
+/* What a caller is told of it; the log has err->message. */
+const char *error_sentence(const struct error *err);
+
 /* {"error", "code", "details"?}, the one shape of all errors. */
 void respond_error(struct response *response, struct arena *arena, const struct error *err);
 
