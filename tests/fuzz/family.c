@@ -190,6 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	exchange_admit(&exchange, context, (struct body_source){read_body, &script});
 	exchange_waits(&exchange);
 	exchange_run(&exchange, context);
+	if (exchange_is_pending(&exchange))
+		exchange_store(&exchange, context);
 	check_answer(&exchange);
 	exchange_close(&exchange, &fuzzer.world.process);
 	zoom_circuits_tell(context);

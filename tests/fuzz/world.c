@@ -6,11 +6,13 @@
 #include "store/connection.h"
 #include "store/credentials.h"
 #include "store/db_gate.h"
+#include "store/delivery.h"
 #include "store/meeting.h"
 #include "store/migrate.h"
 #include "store/statement.h"
 #include "store/token_callback.h"
 #include "store/transaction.h"
+#include "store/webhook.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -217,6 +219,30 @@ static void add_callbacks(struct db *db)
 	}
 }
 
+/* A webhook with a notification that waits for it. */
+static void add_webhook(const struct world *world, struct arena *arena)
+{
+	struct webhook webhook = {.public_id = "wh_1",
+				  .project_id = PROJECT,
+				  .url = "https://receiver.example/",
+				  .triggers = TRIGGER_BOT_STATE_CHANGE,
+				  .created_at = NOW,
+				  .updated_at = NOW};
+	struct delivery delivery = {.public_id = "msg_1",
+				    .trigger = TRIGGER_BOT_STATE_CHANGE,
+				    .subject = "bot_1",
+				    .body = "{}",
+				    .created_at = NOW};
+	const struct seal_place place = webhook_secret_place(&webhook);
+	struct db *db = world->context.db;
+	struct error err;
+
+	webhook.secret = keyring_seal(world->process.keyring, arena, &place, "secret");
+	require(webhook_add(db, &webhook, &err), &err);
+	delivery.webhook_id = webhook.id;
+	require(delivery_add(db, &delivery, NOW, &err), &err);
+}
+
 static void forget_circuits(struct process *process)
 {
 	circuits_close(&process->circuits);
@@ -254,6 +280,7 @@ static void fill_database(const struct world *world)
 	add_bot(db, &arena, "bot_1", 100000001);
 	add_bot(db, &arena, "bot_2", 100000002);
 	add_callbacks(db);
+	add_webhook(world, &arena);
 	require(transaction_commit(&transaction, &err), &err);
 }
 
