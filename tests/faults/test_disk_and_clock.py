@@ -231,6 +231,7 @@ def restart(stack):
         wait_until(lambda: all(is_dead(pid) for pid in before), what="the end of all")
         with closing(sqlite3.connect(stack.database.path)) as database:
             database.execute("SELECT * FROM schema_version").fetchall()  # the last to close drops the WAL
+        assert not stack.database.path.with_name("hallpass.db-wal").exists()
     finally:
         for leader in leaders:
             os.kill(leader, signal.SIGCONT)

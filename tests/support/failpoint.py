@@ -20,7 +20,12 @@ def is_stopped(pid):
 
 
 def is_dead(pid):
-    return state_of(pid) in ("", "Z")
+    """With its last thread: the first may be gone, while another still holds the files and their locks."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        return True
+    return threads == [str(pid)] and state_of(pid) in ("", "Z")
 
 
 class Failpoint:
