@@ -1,11 +1,13 @@
 """The model of the refresh holds, and every thought in it is needed: see model/README.md."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-RUN = Path(__file__).parent / "model" / "run"
+ROOT = Path(__file__).parents[1]
+RUN = ROOT / "tests/model/run"
 SAFETY = "P1 P2 P4 P5 P7"
 MUTILATIONS = {
     "STORE_WITHOUT_COMPARE": "P1",
@@ -55,3 +57,27 @@ def test_a_trace_ends_in_the_violated_property():
     result = subprocess.run([RUN, "--trace", "REFUSE_DESPITE_OTHERS"], capture_output=True,
                             text=True, timeout=120, check=True)
     assert "assertion violated" in result.stdout
+
+
+# The code
+
+
+def functions_of(*folders):
+    """What is defined in their C files: a name at the beginning of a definition's parameters."""
+    return {name for folder in folders for file in (ROOT / "src" / folder).glob("*.c")
+            for name in re.findall(r"^\w[\w *]*?\b(\w+)\((?!.*;$)", file.read_text(), re.MULTILINE)}
+
+
+def test_the_code_and_the_model_name_their_steps_alike():
+    modelled = set(re.findall(r"^inline (\w+)", (ROOT / "tests/model/refresh.pml").read_text(), re.MULTILINE))
+    coded = set(re.findall(r"^static .*?\b(\w+)\(", (ROOT / "src/broker/refresh.c").read_text(), re.MULTILINE))
+    argued = re.findall(r"^ \*  \d\. (\w+)\.", (ROOT / "src/broker/refresh.h").read_text(), re.MULTILINE)
+    assert argued == ["claim", "send", "store_answer", "record_refusal", "record_lost"]
+    assert {*argued, "record_passing"} <= modelled & coded
+
+
+def test_every_function_that_the_model_is_compared_with_is_there():
+    text = (ROOT / "tests/model/README.md").read_text()
+    named = set(re.findall(r"`(\w+)\(\)`", text))
+    assert len(named) > 10
+    assert named <= functions_of("base", "broker", "store")

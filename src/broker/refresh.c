@@ -258,16 +258,36 @@ static bool stay_in_doubt(const struct refresh *refresh, instant now)
 					    now + DOUBT_RETRY_S * SECOND, refresh->err);
 }
 
-/* invalid_grant, inside the transaction. */
+/* These three end the attempt inside the transaction. invalid_grant: */
 static bool record_refusal(const struct refresh *refresh, instant now)
 {
 	struct others others;
 
-	if (!look_at_others(refresh, &others))
+	if (!look_at_others(refresh, &others) ||
+	    !(others.has_living ? stay_in_doubt(refresh, now)
+				: disconnect(refresh, others.interrupted_at, now)))
 		return false;
-	if (others.has_living)
-		return stay_in_doubt(refresh, now);
-	return disconnect(refresh, others.interrupted_at, now);
+	return refresh_attempt_remove(refresh->broker->db, refresh->connection->id, refresh->holder,
+				      refresh->err);
+}
+
+/* Zoom may have rotated all the same. */
+static bool record_lost(const struct refresh *refresh)
+{
+	return refresh_attempt_lose(refresh->broker->db, refresh->connection->id, refresh->holder,
+				    refresh->err);
+}
+
+/* Zoom has answered and has done nothing, or was not asked. */
+static bool record_passing(const struct refresh *refresh, instant now)
+{
+	const struct broker *broker = refresh->broker;
+
+	if (refresh->failure->class == ZOOM_FAILURE_CLIENT &&
+	    !health_app_refused(broker->db, refresh->connection->app_id, now, refresh->err))
+		return false;
+	return refresh_attempt_remove(broker->db, refresh->connection->id, refresh->holder,
+				      refresh->err);
 }
 
 bool refresh_may_have_rotated(const struct zoom_failure *failure)
@@ -278,20 +298,14 @@ bool refresh_may_have_rotated(const struct zoom_failure *failure)
 
 static bool record_in_transaction(const struct refresh *refresh, instant now)
 {
-	const struct broker *broker = refresh->broker;
-	const int64_t id = refresh->connection->id;
-	/* Asked before the refusal is recorded, which may turn its class into a passing one. */
-	const bool is_lost = refresh_may_have_rotated(refresh->failure);
-
-	if (!connection_log_refresh_failure(broker->db, id, refresh->failure, now, refresh->err))
+	if (!connection_log_refresh_failure(refresh->broker->db, refresh->connection->id,
+					    refresh->failure, now, refresh->err))
 		return false;
-	if (refresh->failure->class == ZOOM_FAILURE_GRANT && !record_refusal(refresh, now))
-		return false;
-	if (refresh->failure->class == ZOOM_FAILURE_CLIENT &&
-	    !health_app_refused(broker->db, refresh->connection->app_id, now, refresh->err))
-		return false;
-	return is_lost ? refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err)
-		       : refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err);
+	if (refresh->failure->class == ZOOM_FAILURE_GRANT)
+		return record_refusal(refresh, now);
+	if (refresh_may_have_rotated(refresh->failure))
+		return record_lost(refresh);
+	return record_passing(refresh, now);
 }
 
 static bool read_superseded(const struct refresh *refresh, bool *superseded)

@@ -9,14 +9,14 @@
  *     the same commit notes its attempt. A lease falls to the next one when its holder is dead, which
  *     the kernel tells (base/holder.h), or has not come back in time, alive or not.
  *  2. send. Only then Zoom is called. The call has its full time, whatever its caller's deadline is.
- *  3. store_answer. What Zoom gives is on the disk before anybody is handed the access token. Every
- *     change of the tokens makes a new generation, and an answer is stored only where the generation
- *     is still the one whose refresh token was sent, lease or no lease:
+ *  3. store_answer. What Zoom gives is on the disk before anybody is handed the access token. Whatever
+ *     brings a refresh token, or erases it, makes a new generation, and an answer is stored only where
+ *     the generation is still the one whose refresh token was sent, lease or no lease:
  *       - A holder whose lease ran out while it was stopped may come back with the answer in hand. If
  *         nobody has changed the tokens, it is the newest there is, and it is stored. Whoever tried
  *         the same refresh token meanwhile had no success, because Zoom takes it once.
- *       - If the generation has moved on, the user has authorized again, and Zoom has voided the
- *         grant that the answer belongs to: dropping it loses nothing.
+ *       - If the generation has moved on, the user has authorized again or removed the app, and Zoom
+ *         has voided the grant that the answer belongs to: dropping it loses nothing.
  *  4. record_refusal. invalid_grant is believed only about what is stored: in the transaction that
  *     would disconnect the generation is read again, and where it has moved on, the refusal was about
  *     yesterday's token. And only where no one else can have the new token: while the attempt of
@@ -24,6 +24,7 @@
  *     nothing is concluded and it is tried again later.
  *  5. record_lost. Where the call ended without an answer, Zoom may have rotated all the same. The
  *     attempt stays on record as lost, until the next success shows that nothing had happened.
+ *     Where Zoom has said something else, or was not asked, nothing has changed there: record_passing.
  *
  * What is left is what no client of Zoom can mend: Zoom rotates, and its answer does not reach us,
  * because the connection broke or we were killed. The next refresh finds invalid_grant and an attempt
