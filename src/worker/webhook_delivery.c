@@ -8,6 +8,7 @@
  * fail take no more than FAILING_POSTS_MAX of them. Results are committed together, as many as came
  * while the last ones were; what is sent next is read in the same transaction.
  */
+#include "base/failpoint.h"
 #include "http/sender.h"
 #include "store/delivery.h"
 #include "store/transaction.h"
@@ -161,6 +162,8 @@ static bool record_results(struct session *session, struct error *err)
 		    !webhook_post_record(&place->post, session->context, err))
 			return false;
 	}
+	if (session->has_results)
+		failpoint("delivery.recording");
 	return true;
 }
 
@@ -304,6 +307,7 @@ static void begin(struct session *session, const struct start *start)
 {
 	struct place *place = find_free_place(session);
 
+	failpoint("delivery.starting");
 	place->target = start->target;
 	webhook_post_start(&place->post, place, session->context, session->sender, start->webhook,
 			   start->delivery);
@@ -316,6 +320,8 @@ static void begin(struct session *session, const struct start *start)
 /* The transaction is on the disk: what it decided happens. */
 static void settle(struct session *session)
 {
+	if (session->has_results)
+		failpoint("delivery.recorded");
 	forget_results(session);
 	for (int i = 0; i < POSTS_MAX; i++) {
 		session->targets[i].is_new = false;
@@ -383,6 +389,7 @@ static void take_result(struct session *session, const struct http_outcome *outc
 	struct place *place = outcome->tag;
 	struct target *target = place->target;
 
+	failpoint("delivery.answered");
 	place->post.outcome = *outcome;
 	place->post.ended_at = context_now(session->context);
 	place->post.is_over = true;
