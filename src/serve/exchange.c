@@ -7,18 +7,44 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { OWN_REQUEST_ID_CHARACTERS = 16 };
+
 static void fail(struct exchange *exchange)
 {
 	respond_error(&exchange->response, &exchange->arena, &exchange->err);
 }
 
+/* It goes into a header and the log as it is. */
+static bool is_request_id(const char *id)
+{
+	static const char characters[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+	const size_t length = id != NULL ? strspn(id, characters) : 0;
+
+	return length > 0 && length < REQUEST_ID_BYTES && id[length] == '\0';
+}
+
+/* The web server's id, where it gives one, is in its own log too. A client cannot set that variable. */
+static void name_request(struct exchange *exchange)
+{
+	const char *id = request_variable(&exchange->request, "REQUEST_ID");
+
+	if (is_request_id(id))
+		memcpy(exchange->request_id, id, strlen(id) + 1);
+	else
+		random_base62(exchange->request_id, OWN_REQUEST_ID_CHARACTERS);
+}
+
 void exchange_open(struct exchange *exchange, const struct route *routes, size_t route_count,
 		   char *const *variables)
 {
+	bool is_read;
+
 	*exchange = (struct exchange){.started_us = clock_monotonic_us()};
-	random_base62(exchange->request_id, REQUEST_ID_BYTES - 1);
-	if (!request_read(&exchange->request, &exchange->arena, variables, &exchange->body_size,
-			  &exchange->err)) {
+	is_read = request_read(&exchange->request, &exchange->arena, variables,
+			       &exchange->body_size, &exchange->err);
+	name_request(exchange);
+	if (!is_read) {
 		fail(exchange);
 		return;
 	}

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REQUEST_ID_BYTES = 17 };
+enum { REQUEST_ID_BYTES = 65 };
 
 struct exchange {
 	struct arena arena;
@@ -27,8 +27,8 @@ struct exchange {
 	struct group_member pending; /* work NULL: nothing waits to be stored */
 	struct later later;          /* how that is answered */
 	struct error err;            /* why it failed, for the log; kind NONE where it did not */
-	char request_id[REQUEST_ID_BYTES];
-	int64_t started_us; /* of clock_monotonic_us() */
+	char request_id[REQUEST_ID_BYTES]; /* the web server's REQUEST_ID, or one of our own */
+	int64_t started_us;                /* of clock_monotonic_us() */
 };
 
 /* Where the body comes from; false where less than `size` came. */
