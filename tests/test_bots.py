@@ -162,7 +162,6 @@ def test_join_at_may_be_in_any_time_zone(api):
     ({"metadata": []}, "metadata"),
     ({"metadata": "{}"}, "metadata"),
     ({"metadata": {"x": "y" * 8192}}, "metadata"),
-    ({"webhooks": [{"url": "https://customer.example/", "triggers": []}]}, "webhooks"),
     ({"state": "ready"}, "state"),
     ({"meetingurl": LINK}, "meetingurl"),
 ])

@@ -152,23 +152,41 @@ static bool apply_meeting_text(struct arena *arena, const char *text, struct bot
 	return true;
 }
 
-bool bot_input_read(struct arena *arena, json_t *body, instant now, struct bot *bot,
-		    struct error *err)
+/* All but the webhooks; gives the text of the meeting, which is to be read once all fields are right. */
+static const char *read_fields(struct input *input, instant now, struct bot *bot)
+{
+	const char *meeting_text = read_meeting_text(input, bot);
+
+	read_string(input, "bot_name", BOT_NAME_BYTES_MAX, default_bot_name, &bot->bot_name);
+	read_connection(input, bot);
+	read_zoom_settings(input, bot);
+	read_wait(input, bot);
+	read_join_at(input, now, bot);
+	read_string(input, "deduplication_key", DEDUPLICATION_KEY_BYTES_MAX, NULL,
+		    &bot->deduplication_key);
+	read_object(input, "metadata", "{}", &bot->metadata);
+	return meeting_text;
+}
+
+bool bot_input_read_new(struct arena *arena, json_t *body, instant now, bool allow_private_urls,
+			struct bot *bot, struct bot_webhooks *webhooks, struct error *err)
 {
 	struct input input = input_of_json(arena, body);
-	const char *meeting_text = read_meeting_text(&input, bot);
+	const char *meeting_text = read_fields(&input, now, bot);
 
-	read_string(&input, "bot_name", BOT_NAME_BYTES_MAX, default_bot_name, &bot->bot_name);
-	read_connection(&input, bot);
-	read_zoom_settings(&input, bot);
-	read_wait(&input, bot);
-	read_join_at(&input, now, bot);
-	read_string(&input, "deduplication_key", DEDUPLICATION_KEY_BYTES_MAX, NULL,
-		    &bot->deduplication_key);
-	read_object(&input, "metadata", "{}", &bot->metadata);
+	bot_webhooks_read(&input, allow_private_urls, webhooks);
+	return input_end(&input, err) && apply_meeting_text(arena, meeting_text, bot, err);
+}
+
+bool bot_input_read_change(struct arena *arena, json_t *body, instant now, struct bot *bot,
+			   struct error *err)
+{
+	struct input input = input_of_json(arena, body);
+	const char *meeting_text = read_fields(&input, now, bot);
+
 	if (input_has(&input, "webhooks"))
 		input_refuse(&input, "webhooks",
-			     "cannot be set per bot in this version: leave it out");
+			     "come with a new bot alone: change them at /api/v1/webhooks");
 	if (!input_end(&input, err))
 		return false;
 	return meeting_text == NULL || apply_meeting_text(arena, meeting_text, bot, err);

@@ -3,6 +3,7 @@
 #include "api/bot_input.h"
 #include "api/bot_plan.h"
 #include "api/bot_request.h"
+#include "api/bot_webhooks.h"
 #include "api/broker_context.h"
 #include "api/limits.h"
 #include "api/list.h"
@@ -50,21 +51,40 @@ static bool plan(struct context *context, struct bot *bot, struct error *err)
 	return true;
 }
 
+/* Only who sent webhooks is shown them, with the secrets, which nobody is shown again. */
+static bool respond_new_bot(struct context *context, struct response *response,
+			    const struct bot *bot, const struct bot_webhooks *webhooks,
+			    struct error *err)
+{
+	json_t *json;
+
+	if (!bot_render(context, bot, &json, err))
+		return false;
+	if (webhooks->count > 0)
+		json_object_set_new(json, "webhooks", bot_webhooks_json(webhooks));
+	respond_json(response, context->arena, 201, json);
+	return true;
+}
+
 bool post_bot(struct context *context, const struct request *request, struct response *response,
 	      struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	SCOPED(json_decrefp) json_t *body = NULL;
+	const bool allow_private_urls = context->process->config.allow_private_urls;
 	struct bot bot = bot_input_new(context->project_id);
+	struct bot_webhooks webhooks;
 
 	bot.updated_at = context_now(context);
 	if (!request_json(request, false, &body, err) ||
-	    !bot_input_read(context->arena, body, bot.updated_at, &bot, err) ||
+	    !bot_input_read_new(context->arena, body, bot.updated_at, allow_private_urls, &bot,
+				&webhooks, err) ||
 	    !transaction_begin(&transaction, context->db, err) || !plan(context, &bot, err) ||
 	    !bot_add(context->db, context->arena, &bot, err) ||
+	    !bot_webhooks_add(context, &bot, &webhooks, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
-	return respond_bot(context, response, 201, &bot, err);
+	return respond_new_bot(context, response, &bot, &webhooks, err);
 }
 
 /* Any form of a meeting's link finds it. */
@@ -146,7 +166,7 @@ static bool change(struct context *context, json_t *body, struct bot *bot, struc
 	bot->updated_at = context_now(context);
 	return (is_metadata_only ||
 		refuse_after_joining(bot, "all but metadata can be changed", err)) &&
-	       bot_input_read(context->arena, body, bot->updated_at, bot, err) &&
+	       bot_input_read_change(context->arena, body, bot->updated_at, bot, err) &&
 	       (is_metadata_only || plan(context, bot, err)) &&
 	       bot_change(context->db, context->arena, bot, err);
 }

@@ -17,13 +17,20 @@ const char *webhook_input_url(struct input *input, enum input_need need, bool al
 	return NULL;
 }
 
+/* Of its whole length: a NUL in it ends nothing. */
+static bool is_text(const json_t *item, const char *text)
+{
+	return json_is_string(item) && json_string_length(item) == strlen(text) &&
+	       memcmp(json_string_value(item), text, strlen(text)) == 0;
+}
+
 static bool has_text(const json_t *list, const char *text)
 {
 	size_t index;
 	json_t *item;
 
 	json_array_foreach ((json_t *)list, index, item)
-		if (json_is_string(item) && strcmp(json_string_value(item), text) == 0)
+		if (is_text(item, text))
 			return true;
 	return false;
 }
@@ -31,7 +38,7 @@ static bool has_text(const json_t *list, const char *text)
 static bool is_choice(const json_t *item, const char *const *choices)
 {
 	for (; *choices != NULL; choices++)
-		if (json_is_string(item) && strcmp(json_string_value(item), *choices) == 0)
+		if (is_text(item, *choices))
 			return true;
 	return false;
 }

@@ -140,7 +140,6 @@ static bool read_changes(struct context *context, const struct request *request,
 			 struct error *err)
 {
 	static const char *const never_null[] = {"url", "triggers", "state"};
-	static const char *const of_bot[] = {TRIGGER_BOT_STATE_CHANGE, NULL};
 	SCOPED(json_decrefp) json_t *body = NULL;
 	struct input input;
 
@@ -150,9 +149,9 @@ static bool read_changes(struct context *context, const struct request *request,
 	*changes = (struct webhook_changes){
 		.url = webhook_input_url(&input, INPUT_OPTIONAL,
 					 context->process->config.allow_private_urls),
-		.triggers =
-			webhook_input_triggers(&input, INPUT_OPTIONAL,
-					       webhook->bot_id != 0 ? of_bot : webhook_triggers),
+		.triggers = webhook_input_triggers(&input, INPUT_OPTIONAL,
+						   webhook->bot_id != 0 ? webhook_triggers_of_bot
+									: webhook_triggers),
 		.state = input_choice(&input, "state", INPUT_OPTIONAL, states),
 	};
 	for (size_t i = 0; i < COUNT_OF(never_null); i++)
@@ -259,11 +258,8 @@ bool post_webhook_rotate_secret(struct context *context, const struct request *r
 	return true;
 }
 
-static bool find_active(struct context *context, const struct request *request,
-			struct webhook *webhook, struct error *err)
+static bool check_active(const struct webhook *webhook, struct error *err)
 {
-	if (!find_webhook(context, request, webhook, err))
-		return false;
 	return webhook->disabled_at == 0 ||
 	       error_set_code(err, ERROR_CONFLICT, "webhook_disabled",
 			      "the webhook is disabled (%s): set its state to active first",
@@ -292,7 +288,7 @@ bool post_webhook_test(struct context *context, const struct request *request,
 
 	if (!check_no_fields(context, request, err) ||
 	    !transaction_begin(&transaction, context->db, err) ||
-	    !find_active(context, request, &webhook, err) ||
+	    !find_webhook(context, request, &webhook, err) || !check_active(&webhook, err) ||
 	    !notification_of_test(context->db, context->arena, &webhook, context_now(context), &id,
 				  err) ||
 	    !find_delivery(context, &webhook, id, &delivery, err) ||
@@ -344,8 +340,8 @@ static bool repeat(struct context *context, const struct request *request, struc
 {
 	const char *id = request_path_parameter(request, "delivery_id");
 
-	if (!find_active(context, request, webhook, err) ||
-	    !find_delivery(context, webhook, id, delivery, err))
+	if (!find_webhook(context, request, webhook, err) ||
+	    !find_delivery(context, webhook, id, delivery, err) || !check_active(webhook, err))
 		return false;
 	webhook->paused_until = 0;
 	return webhook_change(context->db, webhook, err) &&

@@ -243,8 +243,8 @@ static bool is_known(const struct input *input, const char *name)
 	return false;
 }
 
-/* How many there are; the first of them are refused by name. */
-static size_t refuse_unknown(struct input *input)
+/* The first of them are refused by name. */
+static void refuse_unknown(struct input *input)
 {
 	size_t count = 0;
 	const char *name;
@@ -253,16 +253,31 @@ static size_t refuse_unknown(struct input *input)
 	json_object_foreach (input->object, name, value)
 		if (!is_known(input, name) && ++count <= INPUT_UNKNOWN_MAX)
 			refuse(input, name, "is not a known field");
-	return count;
+	if (count > INPUT_UNKNOWN_MAX)
+		input->unnamed += count - INPUT_UNKNOWN_MAX;
+}
+
+void input_end_part(struct input *part, const char *place, struct input *whole)
+{
+	const char *name;
+	json_t *value;
+
+	refuse_unknown(part);
+	json_object_foreach (part->wrong, name, value)
+		refuse(whole, arena_printf(whole->arena, "%s.%s", place, name),
+		       json_string_value(value));
+	whole->unnamed += part->unnamed;
+	json_decref(part->wrong);
+	part->wrong = NULL;
 }
 
 bool input_end(struct input *input, struct error *err)
 {
-	const size_t unknown = refuse_unknown(input);
 	const char *name;
 	json_t *value, *details;
 	size_t more;
 
+	refuse_unknown(input);
 	if (input->wrong == NULL)
 		return true;
 	json_object_foreach (input->wrong, name, value) {
@@ -270,9 +285,7 @@ bool input_end(struct input *input, struct error *err)
 		error_set(err, ERROR_INVALID, "%.100s %s", name, json_string_value(value));
 		break;
 	}
-	more = json_object_size(input->wrong) - 1;
-	if (unknown > INPUT_UNKNOWN_MAX)
-		more += unknown - INPUT_UNKNOWN_MAX;
+	more = json_object_size(input->wrong) - 1 + input->unnamed;
 	if (more > 0) {
 		const size_t used = strlen(err->message);
 

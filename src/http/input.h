@@ -37,6 +37,7 @@ struct input {
 	json_t *object; /* borrowed */
 	bool is_query;  /* all its values are text */
 	json_t *wrong;  /* field → sentence; NULL while all is well */
+	size_t unnamed; /* unknown fields that are only counted */
 	const char *known[INPUT_FIELDS_MAX];
 	size_t known_count;
 };
@@ -82,6 +83,9 @@ void input_refuse(struct input *input, const char *name, const char *format, ...
 
 /* ERROR_INVALID with details {"fields": {name: sentence}}. */
 bool input_end(struct input *input, struct error *err) MUST_CHECK;
+
+/* The end of an object that stands in another: what is wrong with it is wrong there, as "place.field". */
+void input_end_part(struct input *part, const char *place, struct input *whole);
 
 /* The same error for one field that turned out to be wrong only later. Always returns false. */
 bool input_fail(struct arena *arena, const char *name, const char *sentence, struct error *err);

@@ -20,6 +20,7 @@ const char *const webhook_triggers[] = {
 	TRIGGER_BOT_STATE_CHANGE,
 	NULL,
 };
+const char *const webhook_triggers_of_bot[] = {TRIGGER_BOT_STATE_CHANGE, NULL};
 
 struct seal_place webhook_secret_place(const struct webhook *webhook)
 {

@@ -22,8 +22,8 @@
 /* Each change is written once for each of them. */
 enum { WEBHOOKS_OF_PROJECT_MAX = 20, WEBHOOKS_OF_BOT_MAX = 2 };
 
-/* All that can be subscribed to, NULL last. */
-extern const char *const webhook_triggers[];
+/* All that can be subscribed to, and what a bot's own webhooks can hear of; NULL last. */
+extern const char *const webhook_triggers[], *const webhook_triggers_of_bot[];
 
 /* disabled_reason: the receiver answered 410; it failed for days on end; the customer said so. */
 #define WEBHOOK_GONE       "gone"

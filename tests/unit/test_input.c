@@ -330,6 +330,63 @@ static void a_query_that_cannot_be_decoded_is_refused(void **state)
 	}
 }
 
+static void what_is_wrong_with_a_part_is_wrong_with_the_whole_by_its_place(void **state)
+{
+	struct input input = read_json("{\"part\": {\"text\": 1, \"more\": 2}}");
+	struct input part = input_of_json(&arena, input_object(&input, "part", 100));
+	SCOPED(json_decrefp) json_t *details = NULL;
+	json_t *fields;
+
+	(void)state;
+	assert_null(input_string(&part, "text", INPUT_REQUIRED, 9));
+	assert_null(input_string(&part, "name", INPUT_REQUIRED, 9));
+	input_end_part(&part, "part", &input);
+	assert_null(part.wrong);
+	assert_false(input_end(&input, &err));
+	details = json_loads(err.details, 0, NULL);
+	fields = json_object_get(details, "fields");
+	assert_int_equal(json_object_size(fields), 3);
+	assert_string_equal(json_string_value(json_object_get(fields, "part.text")),
+			    "must be a string");
+	assert_string_equal(json_string_value(json_object_get(fields, "part.name")), "is required");
+	assert_string_equal(json_string_value(json_object_get(fields, "part.more")),
+			    "is not a known field");
+}
+
+static void a_part_that_is_right_leaves_the_whole_right(void **state)
+{
+	struct input input = read_json("{\"part\": {\"text\": \"x\"}}");
+	struct input part = input_of_json(&arena, input_object(&input, "part", 100));
+
+	(void)state;
+	assert_string_equal(input_string(&part, "text", INPUT_REQUIRED, 9), "x");
+	input_end_part(&part, "part", &input);
+	assert_true(input_end(&input, &err));
+}
+
+/* {"unknown_0": 0, …} of so many fields. */
+static json_t *flood(int count)
+{
+	json_t *fields = json_object();
+
+	for (int i = 0; i < count; i++)
+		json_object_set_new(fields, arena_printf(&arena, "unknown_%d", i), json_null());
+	return fields;
+}
+
+static void a_flood_of_unknown_fields_of_a_part_is_only_counted(void **state)
+{
+	struct input input = read_json("{}");
+	SCOPED(json_decrefp) json_t *fields = flood(INPUT_UNKNOWN_MAX + 5);
+	struct input part = input_of_json(&arena, fields);
+
+	(void)state;
+	input_end_part(&part, "part", &input);
+	assert_int_equal(json_object_size(input.wrong), INPUT_UNKNOWN_MAX);
+	assert_false(input_end(&input, &err));
+	assert_non_null(strstr(err.message, "(and 28 more)"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +405,9 @@ int main(void)
 		cmocka_unit_test(what_nobody_asked_for_is_refused),
 		cmocka_unit_test(everything_that_is_wrong_is_named_at_once),
 		cmocka_unit_test(of_a_flood_of_unknown_fields_only_the_first_are_named),
+		cmocka_unit_test(what_is_wrong_with_a_part_is_wrong_with_the_whole_by_its_place),
+		cmocka_unit_test(a_part_that_is_right_leaves_the_whole_right),
+		cmocka_unit_test(a_flood_of_unknown_fields_of_a_part_is_only_counted),
 		cmocka_unit_test(a_query_is_decoded),
 		cmocka_unit_test(a_query_that_cannot_be_decoded_is_refused),
 	};
