@@ -428,6 +428,14 @@ static bool check_place(CURLU *url, struct error *err)
 	       error_set(err, ERROR_INVALID, "must not point to an address that is not public");
 }
 
+/* Just two slashes: curl reads more and fewer as if they were two, others do not. */
+static bool has_authority(const char *text, const char *scheme)
+{
+	const char *rest = text + strlen(scheme);
+
+	return strncmp(rest, "://", 3) == 0 && rest[3] != '/';
+}
+
 bool http_sender_check_url(const char *text, bool allow_private, struct error *err)
 {
 	SCOPED(release_url) CURLU *url = curl_url();
@@ -440,6 +448,7 @@ bool http_sender_check_url(const char *text, bool allow_private, struct error *e
 					 "must not hold spaces or control characters");
 	if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
 	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+	    !has_authority(text, scheme) ||
 	    (strcmp(scheme, "https") != 0 && !(allow_private && strcmp(scheme, "http") == 0)))
 		return error_set(err, ERROR_INVALID, "must be an https URL");
 	if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))

@@ -303,6 +303,9 @@ static void an_address_is_checked_as_far_as_it_tells(void **state)
 		{"//a.example/", false, false},
 		{"a.example", false, false},
 		{"https://", false, false},
+		{"https:///a.example/", false, false},
+		{"https:/a.example/", false, false},
+		{"https:a.example", false, false},
 		{"", false, false},
 	};
 
