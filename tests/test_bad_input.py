@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import socket
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from support.waiting import wait_until
 from support.zoom_user import connect_user
 
 APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections", "/api/v1/bots"
-EVENTS, CALLBACKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks"
+EVENTS, CALLBACKS, WEBHOOKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks", "/api/v1/webhooks"
 MEETING = "https://zoom.us/j/1234567890"
 MIB = 1 << 20
 EVENT_REJECTED = 2  # src/store/log_entry.h
@@ -35,8 +36,19 @@ class World:
         self.bot = self.api.post(BOTS, json={"meeting_url": MEETING}).must_be(201).json
         self.names = {"app": self.user.app_id, "connection": self.user.id, "bot": self.bot["id"],
                       "joining": self.joining["id"],
-                      "callback": TokenCallback(self.api, stack.anonymous, "recall").id}
+                      "callback": TokenCallback(self.api, stack.anonymous, "recall").id} | self.make_webhook()
         self.revoked_key = self.make_revoked_key()
+
+    def make_webhook(self):
+        """Of an app's states alone, and disabled: nothing that these tests do is told to it."""
+        made = self.api.post(WEBHOOKS, json={"url": "http://127.0.0.1:9/",
+                                             "triggers": ["zoom_oauth_app.state_change"]}).must_be(201).json
+        self.stack.secrets.add("webhook secret", made["secret"], in_answers=True)
+        test = self.api.post(f"{WEBHOOKS}/{made['id']}/test").must_be(202).json
+        self.api.patch(f"{WEBHOOKS}/{made['id']}", json={"state": "disabled"}).must_be(200)
+        wait_until(lambda: self.stack.database.value("SELECT due_at IS NULL AND holder IS NULL FROM webhooks"
+                                                     " WHERE public_id = ?", made["id"]), what="the release")
+        return {"webhook": made["id"], "delivery": test["id"]}
 
     def make_revoked_key(self):
         """That was good until it was revoked."""
@@ -93,6 +105,11 @@ BOT_SETTINGS = {
     "bot_name": text(128), "zoom_oauth_connection_id": text(64) + ["zoauth_0123456789abcdef"],
     "zoom_settings": OBJECT, "join_at": TIME, "deduplication_key": text(255), "metadata": OBJECT}
 GOOD_WEBHOOK = {"url": "https://a.example/", "triggers": ["bot.state_change"]}
+TRIGGERS = [1, "bot.state_change", True, {}, [], [1], [None], [[]], ["bot.gone"], ["bot.state_change\0"],
+            ["bot.state_change "], ["bot.state_change", "webhook.test"], ["x" * 8192]]
+URL = ["a.example", "ftp://a.example/", "https://", "https:///x", "https:/x", "https:x", "https://a:b@a.example/",
+       "https://a.example/#x", "https://a.example/ x", "https://a.example/\r\nX: y", "https://a.example:99999/",
+       "javascript:alert(1)", "file:///etc/passwd", "https://[::1/"]
 
 LEASED = {"lease_token": "lease_made_up"}
 
@@ -139,7 +156,18 @@ BODIES = {
         {"engine": text(64, True) + ["vexa", "RECALL"], "name": text(255),
          "signing_secret": text(255) + ["no base64!", "whsec_"]},
         ["id", "urls", "secret", "Engine"]),
+    ("POST", WEBHOOKS): (
+        GOOD_WEBHOOK, {"url": text(2048, True) + URL, "triggers": TRIGGERS + [None, ...]},
+        ["id", "state", "secret", "bot_id", "Url"]),
+    ("PATCH", WEBHOOKS + "/{webhook}"): (
+        {}, {"url": text(2048) + URL + [None], "triggers": TRIGGERS + [None],
+             "state": text(64) + [None, "paused", "Active", "deleted"]},
+        ["id", "secret", "bot_id", "disabled_at"]),
+    ("POST", WEBHOOKS + "/{webhook}/rotate_secret"): ({}, {}, ["secret", "force"]),
+    ("POST", WEBHOOKS + "/{webhook}/test"): ({}, {}, ["message", "trigger"]),
+    ("POST", WEBHOOKS + "/{webhook}/deliveries/{delivery}/redeliver"): ({}, {}, ["force", "payload"]),
 }
+NEEDS_NO_BODY = ("/refresh", "/leave", "/rotate_secret", "/test", "/redeliver")
 ROUTES = pytest.mark.parametrize("method, template", BODIES, ids=[f"{each[0]} {each[1]}" for each in BODIES])
 
 
@@ -235,7 +263,7 @@ def test_what_is_not_one_json_object_is_refused(method, template, world):
 
 def test_an_empty_body_is_refused_where_one_is_needed(world):
     for method, template in BODIES:
-        if not template.endswith(("/refresh", "/leave")):
+        if not template.endswith(NEEDS_NO_BODY):
             answer = world.api.call(method, world.path(template), raw=b"").must_be(400)
             assert answer.code == "invalid_json" and "empty" in answer.json["error"]
 
@@ -360,6 +388,7 @@ LISTS = {
     BOTS: {"state": ["", "gone", "READY"], "deduplication_key": ["", "x" * 5000],
            "join_at_after": TIME[3:], "join_at_before": TIME[3:]},
     CALLBACKS: {}, CALLBACKS + "/{callback}/uses": {},
+    WEBHOOKS: {"bot_id": ["", "x" * 256]}, WEBHOOKS + "/{webhook}/deliveries": {"state": ["", "gone", "Pending"]},
 }
 PAGING = {"page_size": ["", "0", "-1", "101", "abc", "1.5", "5x", " 5", "1e1", "0x5", "9" * 30],
           "cursor": ["", "x", "1", "0", "x" * 513, "AAAA", "a" * 60, "ü", "%"]}
@@ -402,6 +431,10 @@ PATHS = {
     BOTS + "/claim": "POST", BOTS + "/{joining}/heartbeat": "POST", BOTS + "/{joining}/events": "POST",
     BOTS + "/{joining}/leave": "POST", EVENTS: "POST", EVENTS + "/{app}": "POST",
     CALLBACKS: "GET, POST", CALLBACKS + "/{callback}": "DELETE, GET", CALLBACKS + "/{callback}/uses": "GET",
+    WEBHOOKS: "GET, POST", WEBHOOKS + "/{webhook}": "DELETE, GET, PATCH", WEBHOOKS + "/{webhook}/rotate_secret": "POST",
+    WEBHOOKS + "/{webhook}/test": "POST", WEBHOOKS + "/{webhook}/deliveries": "GET",
+    WEBHOOKS + "/{webhook}/deliveries/{delivery}": "GET",
+    WEBHOOKS + "/{webhook}/deliveries/{delivery}/redeliver": "POST",
     "/health": "GET", "/ready": "GET", "/metrics": "GET", "/api/v1/openapi.json": "GET",
 }
 KEYLESS = ("/health", "/ready", "/metrics", "/api/v1/openapi.json", EVENTS, EVENTS + "/{app}")
@@ -425,7 +458,8 @@ def test_a_method_that_a_path_does_not_have_is_405_with_allow(template, world):
     "/api/v1%2Fbots", "/api/v1/bots/a/b", "/api/v1/bots/a/zoom_tokens/b", "/api/v1/zoom_oauth_apps/a/b",
     "/api/v1/zoom_oauth_connections/a/refresh/b", "/api/v1/zoom_oauth_connections/a/logs",
     "/api/v1/zoom_oauth_apps/a/log/b", "/api/v1/bots/claim/x", "/api/v1/bots/a/heartbeat/b", "/api/v1/bots/a/event",
-    "/api/v1/zoom_oauth/webhooks/a/b", "/api/v1/token_callbacks/a/uses/b", "/callbacks", "/callbacks/", "/health/x", "/readyx", "/metrics/x", "/api/v1/openapi", "/api/v1/openapi.json/x",
+    "/api/v1/zoom_oauth/webhooks/a/b", "/api/v1/token_callbacks/a/uses/b", "/api/v1/webhooks/a/b", "/api/v1/webhooksx",
+    "/api/v1/webhooks/a/deliveries/b/c", "/api/v1/webhooks/a/deliveries/b/redeliver/c", "/callbacks", "/callbacks/", "/health/x", "/readyx", "/metrics/x", "/api/v1/openapi", "/api/v1/openapi.json/x",
     "/ready/..", "/favicon.ico", "/index.html", "/cgi-bin/bots", "/error"])
 def test_an_unknown_path_is_a_404_of_the_one_shape(path, world):
     for method in ("GET", "POST"):
@@ -439,10 +473,10 @@ def test_an_unknown_path_is_a_404_of_the_one_shape(path, world):
     "zoapp_%s", "{}", "?revoke=false", "#x"])
 def test_an_id_that_cannot_be_is_not_found(wrong_id, world):
     for template in PATHS:
-        if "{" in template:
-            path = template[:template.index("{")] + quote(wrong_id, safe="") + template[template.index("}") + 1:]
+        for name in re.findall("{(.*?)}", template):  # each in turn, beside good ones
+            path = template.format(**world.names | {name: quote(wrong_id, safe="")})
             for method in PATHS[template].split(", "):
-                body = {"event": "x"} if EVENTS in path else {"metadata": {}} if method == "PATCH" else (
+                body = {"event": "x"} if EVENTS in path else {} if WEBHOOKS in path else {"metadata": {}} if method == "PATCH" else (
                     BODIES.get((method, template), [None])[0])
                 answer = world.api.call(method, path, json=body).must_be(404)
                 assert answer.code == "not_found", (method, path)

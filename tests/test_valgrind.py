@@ -15,7 +15,7 @@ from support.waiting import wait_until
 from support.zoom_user import REDIRECT_URI, connect_user
 
 APPS, CONNECTIONS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections", "/api/v1/bots"
-EVENTS, CALLBACKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks"
+EVENTS, CALLBACKS, WEBHOOKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_callbacks", "/api/v1/webhooks"
 MEETING = "https://zoom.us/j/1234567890?pwd=abc.1"
 
 VALGRIND = "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect"
@@ -156,6 +156,28 @@ def test_token_callbacks_pass(api, under_valgrind, user):
     api.get(f"{CALLBACKS}/{recall.id}").must_be(200)
     api.get(f"{CALLBACKS}/{recall.id}/uses").must_be(200)
     recall.revoke().must_be(200)
+
+
+def test_webhooks_pass(api, secrets):
+    good = {"url": "http://127.0.0.1:1/", "triggers": ["bot.state_change"]}
+    made = api.post(WEBHOOKS, json=good).must_be(201).json
+    bot = api.post(BOTS, json={"meeting_url": MEETING, "webhooks": [good, good]}).must_be(201).json
+    path = f"{WEBHOOKS}/{made['id']}"
+    rotated = api.post(f"{path}/rotate_secret").must_be(200).json
+    for each in (made, rotated, *bot["webhooks"]):
+        secrets.add("webhook secret", each["secret"], in_answers=True)
+    assert Runner(api).claim()["id"] == bot["id"]  # is told to all three
+    told = api.get(f"{path}/deliveries").must_be(200).json["results"][0]
+    api.get(f"{path}/deliveries/{told['id']}").must_be(200)
+    api.post(f"{path}/deliveries/{told['id']}/redeliver").must_be(202)
+    api.post(f"{path}/test").must_be(202)
+    assert len(api.get(WEBHOOKS, query={"bot_id": bot["id"]}).must_be(200).json["results"]) == 2
+    api.get(path).must_be(200)
+    api.patch(path, json={"state": "disabled", "triggers": ["zoom_oauth_app.state_change"]}).must_be(200)
+    api.post(f"{path}/test").must_be(409)
+    api.post(WEBHOOKS, json={"url": "ftp://ü", "triggers": ["x"]}).must_be(400)
+    api.post(BOTS, json={"meeting_url": MEETING, "webhooks": [good, good | {"url": "", "é": 1}]}).must_be(400)
+    api.delete(path).must_be(200)
 
 
 def test_the_status_passes(under_valgrind):
