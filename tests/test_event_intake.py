@@ -13,6 +13,7 @@ from contextlib import closing
 
 import pytest
 
+from support.failpoint import is_stopped
 from support.fastcgi import KeptConnection
 from support.processes import pids_of
 from support.waiting import wait_until
@@ -178,6 +179,26 @@ def test_far_more_connections_than_threads_may_be_kept_open(small):
     assert small.stored() == 3 * 20 * THREADS + 1
 
 
+def test_new_connections_are_not_kept_waiting_by_requests_on_those_that_are_open(small):
+    """Where each round of open ones let in a single new one, nginx gave up some while others went round and round."""
+    with contextlib.ExitStack() as at_end:
+        opened = connections_to(small, 60, at_end)
+        assert [post(each, small, new_body()) for each in opened] == [200] * len(opened)
+        (pid,) = pids_of(small.stack, "zoom_webhooks")
+        os.kill(pid, signal.SIGSTOP)
+        at_end.callback(os.kill, pid, signal.SIGCONT)
+        wait_until(lambda: is_stopped(pid), what="the stop")
+        new = connections_to(small, 10, at_end)
+        bodies = [new_body() for _ in opened + new]
+        for connection, body in zip(opened + new, bodies):
+            connection.send(small.path, body, signed(small.secret, body))
+        os.kill(pid, signal.SIGCONT)
+        assert [each.read_status() for each in opened + new] == [200] * len(bodies)
+    newest_first = [row["meeting_id"] for row in small.database.rows("SELECT meeting_id FROM zoom_log ORDER BY id DESC")]
+    places = [newest_first.index(json.loads(body)["payload"]["object"]["id"]) for body in bodies]
+    assert min(places[len(opened):]) > 30  # of 70: the new ones come in turn with others
+
+
 def test_what_is_left_of_a_refused_request_is_not_taken_for_the_next_one(small):
     with contextlib.ExitStack() as at_end:
         (connection,) = connections_to(small, 1, at_end)
@@ -210,8 +231,9 @@ def test_restarts_under_load_lose_no_event_that_was_acknowledged(small):
         senders = [pool.submit(send) for _ in range(SENDERS)]
         try:
             for _ in range(RESTARTS):
-                before, pids = len(accepted), pids_of(small.stack, "zoom_webhooks")
-                os.kill(pids[0], signal.SIGTERM)
+                before, (pid,) = len(accepted), pids_of(small.stack, "zoom_webhooks")
+                os.kill(pid, signal.SIGTERM)
+                wait_until(lambda: pids_of(small.stack, "zoom_webhooks") not in ([], [pid]), what="its successor")
                 wait_until(lambda: len(accepted) > before + 50 or any(s.done() for s in senders),
                            what="events taken in after a restart")
         finally:

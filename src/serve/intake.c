@@ -108,19 +108,32 @@ static int take_last(struct intake *intake)
 	return taken;
 }
 
+static int take_next(struct intake *intake, const struct epoll_event *event, bool *is_kept)
+{
+	*is_kept = event->data.fd != intake->listening;
+	return *is_kept ? take_kept(intake, event) : accept_new(intake);
+}
+
+/*
+ * Between two that are kept a new one has its turn: epoll goes round, and in each round through all that are
+ * kept it would come to the socket only once, for one of those who wait there.
+ */
 int intake_next(struct intake *intake, bool *is_kept)
 {
 	struct epoll_event event;
 	int connection = -1;
 
+	*is_kept = false;
+	if (intake->was_kept)
+		connection = accept_new(intake);
 	while (connection < 0) {
 		while (epoll_wait(intake->poll, &event, 1, -1) < 0)
 			assert(errno == EINTR);
 		if (event.data.fd == intake->stop_event)
 			return take_last(intake);
-		*is_kept = event.data.fd != intake->listening;
-		connection = *is_kept ? take_kept(intake, &event) : accept_new(intake);
+		connection = take_next(intake, &event, is_kept);
 	}
+	intake->was_kept = *is_kept;
 	return connection;
 }
 

@@ -39,6 +39,10 @@ class KeptConnection:
 
     def post(self, path, body, headers):
         """The status; what the responder prints is read to its end."""
+        self.send(path, body, headers)
+        return self.read_status()
+
+    def send(self, path, body, headers):
         variables = {"REQUEST_METHOD": "POST", "REQUEST_URI": path, "PATH_INFO": path, "QUERY_STRING": "",
                      "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
         variables |= {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
@@ -47,6 +51,8 @@ class KeptConnection:
             + record(PARAMS, b"".join(name_value(*each) for each in variables.items())) + record(PARAMS)
             + b"".join(record(STDIN, body[start:start + 0xffff]) for start in range(0, len(body), 0xffff))
             + record(STDIN))
+
+    def read_status(self):
         return int(self.read_answer().split(b"Status: ", 1)[1].split()[0])
 
     def read_answer(self):
