@@ -96,9 +96,9 @@ static bool next_line(FILE *file, char *line, int size)
 
 bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 {
+	char read_ahead[512], line[256];
 	SCOPED(file_close) FILE *file = fopen(path, "re");
 	struct stat status;
-	char line[256];
 	bool good = true;
 
 	*keys = (struct key_set){0};
@@ -114,11 +114,14 @@ bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 			err, ERROR_INVALID,
 			"encryption_key_file %s: mode %04o lets others in; run: chmod 600 %s", path,
 			(unsigned)(status.st_mode & 07777), path);
+	/* A buffer of stdio's own would go back to the heap with keys in it. */
+	setvbuf(file, read_ahead, _IOFBF, sizeof(read_ahead));
 	keys->inode = status.st_ino;
 	keys->changed = status.st_mtim;
 	for (int number = 1; good && next_line(file, line, sizeof(line)); number++)
 		good = read_line(keys, line, path, number, err);
 	explicit_bzero(line, sizeof(line));
+	explicit_bzero(read_ahead, sizeof(read_ahead));
 	if (good && keys->count == 0)
 		good = error_set(err, ERROR_INVALID, "encryption_key_file %s: holds no key", path);
 	if (!good)

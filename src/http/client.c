@@ -194,11 +194,8 @@ static void add_line(struct curl_slist **list, const char *line)
 	*list = longer;
 }
 
-/* Wiped, for they carry tokens. */
 static void release_lines(struct curl_slist **list)
 {
-	for (struct curl_slist *line = *list; line != NULL; line = line->next)
-		explicit_bzero(line->data, strlen(line->data));
 	curl_slist_free_all(*list);
 }
 

@@ -1,8 +1,11 @@
 /* What client.c and sender.c call of libcurl, which is loaded with the first call: base/late_library.h. */
 #include "base/late_library.h"
+#include "base/secret_memory.h"
 
 #include <curl/curl.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Its name since 2006; one with another would have other functions. */
 #define LATE(function)                                                                         \
@@ -11,9 +14,11 @@
 		(typeof(function) *)late_library_function(&loaded, "libcurl.so.4", #function); \
 	})
 
+/* Whoever begins: what curl sends and receives are secrets and tokens, which its buffers are not to keep. */
 CURLcode curl_global_init(long flags)
 {
-	return LATE(curl_global_init)(flags);
+	return LATE(curl_global_init_mem)(flags, malloc, secret_memory_free, secret_memory_realloc,
+					  strdup, calloc);
 }
 
 CURL *curl_easy_init(void)

@@ -1,4 +1,5 @@
 #include "base/buffer.h"
+#include "support/test_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,6 +99,48 @@ static void a_released_buffer_keeps_its_maximum(void **state)
 	buffer_release(&buffer);
 }
 
+static void append_secret(struct buffer *buffer)
+{
+	for (int i = 0; i < 32; i++)
+		assert_true(buffer_append(buffer, ".", 1));
+	assert_true(buffer_append(buffer, "a secret", 8));
+}
+
+static void expect_wiped(uintptr_t place, size_t capacity)
+{
+	assert_false(test_memory_still_holds(place, capacity, "a secret"));
+}
+
+static void what_a_buffer_held_is_wiped_when_it_is_released(void **state)
+{
+	struct buffer buffer = buffer_of(1000);
+	uintptr_t place;
+	size_t capacity;
+
+	(void)state;
+	append_secret(&buffer);
+	place = (uintptr_t)buffer.bytes;
+	capacity = buffer.capacity;
+	buffer_release(&buffer);
+	expect_wiped(place, capacity);
+}
+
+static void what_a_buffer_held_is_wiped_when_it_grows(void **state)
+{
+	SCOPED(buffer_release) struct buffer buffer = buffer_of(10000);
+	const char more[2000] = "";
+	uintptr_t place;
+	size_t capacity;
+
+	(void)state;
+	append_secret(&buffer);
+	place = (uintptr_t)buffer.bytes;
+	capacity = buffer.capacity;
+	assert_true(buffer_append(&buffer, more, sizeof(more)));
+	assert_true((uintptr_t)buffer.bytes != place);
+	expect_wiped(place, capacity);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +151,8 @@ int main(void)
 		cmocka_unit_test(nul_bytes_are_bytes),
 		cmocka_unit_test(a_capacity_is_grown_right_at_its_edge),
 		cmocka_unit_test(a_released_buffer_keeps_its_maximum),
+		cmocka_unit_test(what_a_buffer_held_is_wiped_when_it_is_released),
+		cmocka_unit_test(what_a_buffer_held_is_wiped_when_it_grows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "base/encode.h"
 #include "base/key_file.h"
 #include "base/keyring.h"
+#include "support/test_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -392,6 +393,33 @@ static void a_file_that_lets_others_in_is_refused(void **state)
 	assert_true(keyring_open(&keyring, file, &err));
 }
 
+enum { FILE_BUFFER_BYTES = 4096 }; /* stdio's own: a block of the file system */
+
+/* Where stdio had it, once it is given back: the next place for as many bytes. */
+static uintptr_t place_of_file_buffer(void)
+{
+	char *volatile given = malloc(FILE_BUFFER_BYTES);
+
+	free(given);
+	return (uintptr_t)given;
+}
+
+static void the_file_is_read_through_no_buffer_that_keeps_its_keys(void **state)
+{
+	struct key_set keys;
+	struct error err = {0};
+	char text[256];
+
+	(void)state;
+	/* Behind what malloc() itself writes into what it gets back. */
+	snprintf(text, sizeof(text), "%s%s", "# Keys for credentials at rest, newest first.\n",
+		 key_a);
+	write_file(text, 0600);
+	assert_true(key_file_read(&keys, file, &err));
+	key_set_wipe(&keys);
+	assert_false(test_memory_still_holds(place_of_file_buffer(), FILE_BUFFER_BYTES, key_a));
+}
+
 static void a_missing_file_says_how_to_make_one(void **state)
 {
 	struct keyring *keyring;
@@ -427,6 +455,7 @@ int main(void)
 		cmocka_unit_test(a_long_comment_is_a_comment),
 		cmocka_unit_test(sixty_four_keys_are_the_most),
 		cmocka_unit_test(a_file_that_lets_others_in_is_refused),
+		cmocka_unit_test(the_file_is_read_through_no_buffer_that_keeps_its_keys),
 		cmocka_unit_test(a_missing_file_says_how_to_make_one),
 	};
 

@@ -1,0 +1,16 @@
+/* What memory holds after it was given back. */
+#ifndef SUPPORT_TEST_MEMORY_H
+#define SUPPORT_TEST_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Whether the text stands in the `size` bytes at `place`, which the caller has just given back, as whoever
+ * gets them next would find them. False, too, where malloc() does not hand that place out again, as under
+ * a sanitizer.
+ */
+bool test_memory_still_holds(uintptr_t place, size_t size, const char *text);
+
+#endif
