@@ -8,7 +8,6 @@ import pytest
 
 from support import time_travel
 from support.joiner import make_joiner
-from support.processes import pids_of
 from support.token_callback import TokenCallback, attendee_body, attendee_signature
 
 SEALED = [("zoom_oauth_apps", "client_secret"), ("zoom_oauth_apps", "webhook_secret"),
@@ -91,14 +90,6 @@ def test_what_is_sealed_is_ciphertext(stack, joiner, attendee, webhook_secrets, 
     for value in values:
         assert isinstance(value, bytes) and value[0] == 1
     assert len({value[5:17] for value in values}) == len(values), "a nonce was used twice"
-
-
-@pytest.mark.parametrize("program", ["bots", "zoom_oauth_connections", "zoom_oauth_apps",
-                                     "zoom_webhooks", "token_callbacks", "worker"])
-def test_no_program_leaves_a_core_dump(stack, program):
-    for pid in pids_of(stack, program):
-        with open(f"/proc/{pid}/limits") as limits:
-            assert re.search(r"^Max core file size +0 +0 ", limits.read(), re.MULTILINE)
 
 
 # In another place

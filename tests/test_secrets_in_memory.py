@@ -1,6 +1,11 @@
 """Plain secrets do not stay in memory after their use, and no core dump would hold one."""
 
 import base64
+import os
+import re
+import resource
+import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -57,3 +62,51 @@ def test_encryption_keys_are_only_where_no_core_dump_looks(stack, zoom, api, pro
             assert not find_in(pid, key.encode())
             places = find_in(pid, base64.b64decode(key))
             assert places and all("dd" in place.flags for place in places), places
+
+
+# No core dump
+
+
+def has_no_core_dump(process):
+    with open(f"/proc/{process.pid}/limits") as limits:
+        return re.search(r"^Max core file size +0 +0 ", limits.read(), re.MULTILINE)
+
+
+def start_with_core_dumps(program, *arguments, **settings):
+    """As a system does that wants them, which scripts/stack does not."""
+    environment = {"PATH": os.environ["PATH"]} | settings.pop("environment")
+    return subprocess.Popen(["prlimit", "--core=1048576:1048576", BUILD / program, *arguments],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, **settings)
+
+
+@pytest.fixture
+def may_have_core_dumps():
+    if resource.getrlimit(resource.RLIMIT_CORE)[1] == 0 and os.geteuid() != 0:
+        pytest.skip("core dumps are forbidden here, whatever a program does")
+
+
+@pytest.mark.parametrize("program", [*(f"cgi-bin/{name}" for name in RESPONDERS), "bin/hallpass-worker"])
+def test_no_program_that_serves_leaves_a_core_dump(stack, tmp_path, may_have_core_dumps, program):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(tmp_path / "socket"))
+        listener.listen()
+        with start_with_core_dumps(program, stdin=listener,
+                                   environment={"HALLPASS_CONFIG": str(stack.config)}) as process:
+            try:
+                wait_until(lambda: has_no_core_dump(process), what="the limit's being 0")
+            finally:
+                process.kill()
+
+
+def test_no_command_leaves_a_core_dump(stack, may_have_core_dumps):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {"HALLPASS_CONFIG": str(stack.config),
+                       "HALLPASS_ZOOM_OAUTH_URL": "http://127.0.0.1:%d" % silent.getsockname()[1]}
+        with start_with_core_dumps("bin/hallpass", "doctor", stdin=subprocess.DEVNULL,
+                                   environment=environment) as process:
+            try:
+                silent.settimeout(20)
+                silent.accept()  # so that it has begun, and waits for Zoom
+                assert has_no_core_dump(process)
+            finally:
+                process.kill()

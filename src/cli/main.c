@@ -1,4 +1,5 @@
 /* The table of the commands, and the program around them. */
+#include "base/secret_memory.h"
 #include "base/version.h"
 #include "cli/command.h"
 
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
 	bool is_done, is_told;
 
 	umask(077); /* whatever is made here holds secrets */
+	secret_memory_forbid_core_dumps();
 	is_done = command_parse(&call, commands, COUNT_OF(commands), argv + (argc > 0), &err) &&
 		  run(&call, &err);
 	command_close(&call);
