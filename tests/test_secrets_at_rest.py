@@ -139,6 +139,45 @@ def test_a_value_that_was_moved_to_another_column_does_not_open(stack, joiner):
     assert joiner.refreshes() == 0
 
 
+def test_credentials_that_were_moved_to_another_project_do_not_open(stack, joiner):
+    move = "UPDATE zoom_oauth_connections SET project_id = ? WHERE id = ?"
+    other, own = stack.create_project("others"), stack.database.value(
+        "SELECT project_id FROM zoom_oauth_connections WHERE public_id = ?", joiner.id)
+    time_travel.of_connection(stack, move, joiner.id, other.row_id)
+    refused = other.api.post(f"/api/v1/zoom_oauth_connections/{joiner.id}/refresh").must_be(500)
+    assert refused.code == "credentials_unreadable"
+    assert joiner.refreshes() == 0
+    time_travel.of_connection(stack, move, joiner.id, own)
+    assert joiner.joins()
+
+
+def test_a_client_secret_that_was_moved_to_another_app_does_not_open(stack, make):
+    ada, bob = make(), make()
+    moved, own = [stack.database.value("SELECT client_secret FROM zoom_oauth_apps WHERE public_id = ?",
+                                       joiner.connected.app_id) for joiner in (ada, bob)]
+    for value, code in (moved, 500), (own, 200):
+        time_travel.write(stack, "UPDATE zoom_oauth_apps SET client_secret = ? WHERE public_id = ?",
+                          value, bob.connected.app_id)
+        bob.refresh().must_be(code)
+    assert bob.refreshes() == 1
+
+
+def test_the_doctor_names_row_and_column_of_what_was_moved(private_stack, zoom):
+    stack = private_stack()
+    api = stack.create_project().api
+    ada = make_joiner(stack, zoom, api)
+    bob = make_joiner(stack, zoom, api, like=ada.connected)
+    swap(stack, ada, bob, "refresh_token")
+    time_travel.write(stack, "UPDATE zoom_oauth_apps SET webhook_secret = client_secret")
+    doctor = stack.run("hallpass", "doctor", check=False)
+    assert doctor.returncode == 1
+    for name in (f"zoom_oauth_credentials.refresh_token of {ada.id}",
+                 f"zoom_oauth_credentials.refresh_token of {bob.id}",
+                 f"zoom_oauth_apps.webhook_secret of {ada.connected.app_id}"):
+        assert name in doctor.stdout
+    assert re.search(r"no key opens 3 of 6 \(", doctor.stdout)
+
+
 def test_a_new_authorization_mends_credentials_that_do_not_open(stack, joiner):
     time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET refresh_token = x'01',"
                               " access_token = x'' WHERE connection_id = ?", joiner.id)
