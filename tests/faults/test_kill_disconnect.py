@@ -16,6 +16,28 @@ POINTS = {
 SHORT = {("refresh.recording", "bots"), ("refresh.refused", "worker")}
 
 
+class Consequences:
+    """What a disconnect brings with it beside the connection's own state: all of it or nothing."""
+
+    def __init__(self, joiner):
+        self.api, self.joiner = joiner.api, joiner
+        webhook = joiner.api.post("/api/v1/webhooks", json={
+            "url": "http://127.0.0.1:9/", "triggers": ["zoom_oauth_connection.state_change"]})
+        joiner.stack.secrets.add("webhook secret", webhook.must_be(201).json["secret"], in_answers=True)
+        self.deliveries = f"/api/v1/webhooks/{webhook.json['id']}/deliveries"
+
+    def read(self):
+        bot = self.api.get(f"/api/v1/bots/{self.joiner.bot['id']}").must_be(200).json
+        log = self.api.get(f"/api/v1/zoom_oauth_connections/{self.joiner.id}/log").must_be(200).json
+        return {"notifications": len(self.api.get(self.deliveries).must_be(200).json["results"]),
+                "log": len([entry for entry in log["results"] if entry["type"] == "disconnected"]),
+                "bot": bot["join_flow_reason"]}
+
+
+NONE = {"notifications": 0, "log": 0, "bot": None}
+ALL_ONCE = {"notifications": 1, "log": 1, "bot": "connection_disconnected"}
+
+
 def is_told_once(joiner):
     """Disconnected with all that belongs to it, and for good: Zoom is not asked again."""
     read = wait_until(lambda: (read := joiner.read())["state"] == "disconnected" and read,
@@ -34,15 +56,18 @@ def is_told_once(joiner):
 def test_a_process_that_dies_in_a_disconnect_leaves_it_whole_or_undone(
         stack, zoom, failpoint, joiner, row, point, process):
     end = row("disconnect", POINTS[point], point, process)
+    consequences = Consequences(joiner)
     time_travel.expire_access_token(stack, joiner.id)
     zoom.remove_grant(**joiner.who, event=False)
     kill_at(failpoint, point, lambda: REFRESHERS[process](joiner))
     state = joiner.read()
     assert (state["state"] == "disconnected") == (point == "refresh.recorded")
     assert (state["connection_failure_data"] is None) == (state["state"] == "connected")
+    assert consequences.read() == (NONE if state["state"] == "connected" else ALL_ONCE)
     wait_until(lambda: joiner.zoom_tokens()["join_flow_reason"] == "connection_disconnected",
                timeout=20)
     assert is_told_once(joiner)
+    assert consequences.read() == ALL_ONCE
     if point == "refresh.recorded":
         assert joiner.read()["connection_failure_data"]["code"] == "invalid_grant"
     come_back(joiner)
