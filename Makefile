@@ -112,8 +112,8 @@ model:
 	@tests/model/run
 
 # Prints the tables of docs/performance.md, or one of them; BENCH_FLAGS: see bench/tokens --help.
-bench: bench-events bench-tokens bench-cgi bench-scale
-bench-events bench-tokens bench-cgi bench-scale:
+bench: bench-events bench-tokens bench-cgi bench-scale bench-webhooks
+bench-events bench-tokens bench-cgi bench-scale bench-webhooks:
 	@scripts/deps
 	$(SUBMAKE) all bench-programs
 	@BUILD=$(abspath $(BUILD)) bench/$(@:bench-%=%) $(BENCH_FLAGS)
@@ -208,7 +208,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens bench-cgi bench-scale demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens bench-cgi bench-scale bench-webhooks demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

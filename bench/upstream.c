@@ -1,6 +1,7 @@
 /*
- * upstream: Zoom's side of a benchmark. Speaks just enough of it for register app, connect user, sync and
- * zoom_tokens, with answers that are made up at once, so that what is measured is not Zoom's side.
+ * upstream: Zoom's side of a benchmark, and that of who receives our webhooks. Speaks just enough of it for
+ * register app, connect user, sync and zoom_tokens, with answers that are made up at once, so that what is
+ * measured is not Zoom's side.
  *
  *   upstream          prints "ready http://127.0.0.1:PORT" and serves until its standard input ends
  *
@@ -8,6 +9,8 @@
  *
  *   GET /_bench/delays?mint=MS&refresh=MS   from now on these answers take so long
  *   GET /_bench/counts                      since the start: {"mints", "refreshes"}, and the most "mints_at_once"
+ *   GET /_bench/receipts                    of POST /receivers/good…: how many there were, and when the last was
+ *                                           by CLOCK_MONOTONIC; POST /receivers/hang… is never answered
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -33,6 +36,9 @@ enum {
 
 static const int64_t first_meeting_id = 80000000000;
 
+/* Longer than any benchmark. */
+static const int64_t never_us = 86400 * (int64_t)1000000;
+
 /* One connection; at most one of its requests is under way. */
 struct client {
 	int socket;
@@ -55,8 +61,9 @@ struct delay {
 
 struct upstream {
 	int epoll;
-	struct delay mint, refresh;
-	long mint_count, refresh_count;
+	struct delay mint, refresh, hang;
+	long mint_count, refresh_count, receipt_count;
+	int64_t last_receipt_us;
 };
 
 static int64_t now_us(void)
@@ -158,6 +165,26 @@ static void answer_counts(const struct upstream *upstream, struct client *client
 	answer(client, 200, json);
 }
 
+static void answer_receipts(const struct upstream *upstream, struct client *client)
+{
+	char json[128];
+
+	snprintf(json, sizeof(json), "{\"count\":%ld,\"last_us\":%lld}", upstream->receipt_count,
+		 (long long)upstream->last_receipt_us);
+	answer(client, 200, json);
+}
+
+/* A notification; it has arrived when all of it is here. */
+static struct delay *receive(struct upstream *upstream, struct client *client)
+{
+	answer(client, 200, "{}");
+	if (starts_with(client->request, "POST /receivers/hang"))
+		return &upstream->hang;
+	upstream->receipt_count++;
+	upstream->last_receipt_us = now_us();
+	return NULL;
+}
+
 /* Makes up the answer; what it is delayed by, or NULL. */
 static struct delay *serve(struct upstream *upstream, struct client *client)
 {
@@ -169,6 +196,8 @@ static struct delay *serve(struct upstream *upstream, struct client *client)
 		answer(client, 200, "{\"token\":\"local-recording-token\",\"expire_in\":120}");
 		return &upstream->mint;
 	}
+	if (starts_with(request, "POST /receivers/"))
+		return receive(upstream, client);
 	if (starts_with(request, "POST /oauth/token ")) {
 		if (strstr(request, "grant_type=refresh_token") != NULL) {
 			answer_tokens(client, number_after(request, "refresh_token=refresh-"),
@@ -186,6 +215,8 @@ static struct delay *serve(struct upstream *upstream, struct client *client)
 		answer(client, 200, "{}");
 	} else if (starts_with(request, "GET /_bench/counts ")) {
 		answer_counts(upstream, client);
+	} else if (starts_with(request, "GET /_bench/receipts ")) {
+		answer_receipts(upstream, client);
 	} else {
 		answer(client, 404, "{\"code\":404,\"message\":\"not part of the benchmark\"}");
 	}
@@ -316,7 +347,7 @@ static void allow_many_files(void)
 
 int main(void)
 {
-	struct upstream upstream = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
+	struct upstream upstream = {.epoll = epoll_create1(EPOLL_CLOEXEC), .hang.us = never_us};
 	struct epoll_event events[EVENTS_MAX];
 	int listener, timeout_ms;
 

@@ -51,3 +51,15 @@ def test_the_scale_benchmark_gives_figures_of_good_answers_from_a_small_and_a_la
             for line in done.stdout.splitlines() if line.startswith("| ")][1:]
     assert len(rows) == 31 and "bad answers" not in done.stdout, done.stdout + done.stderr
     assert all(re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", row[3]) for row in rows), done.stdout
+
+
+@pytest.mark.skipif(not (BUILD / "bench/upstream").exists(), reason="make bench-programs has not run")
+def test_the_webhook_benchmark_gives_figures_and_sees_each_notification_once_beside_bad_receivers():
+    done = subprocess.run([ROOT / "bench/webhooks", "--quick"], capture_output=True, text=True,
+                          timeout=120, env=os.environ | {"BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in done.stdout.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 2 and "bad answers" not in done.stdout, done.stdout + done.stderr
+    assert rows[0][0].startswith("1000 notifications to 50 receivers, 5 hang and 5 refuse")
+    assert all(re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", row[3]) for row in rows), done.stdout
