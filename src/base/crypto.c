@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,15 @@ uint32_t random_below(uint32_t limit)
 	assert(limit > 0);
 	random_bytes(&wide, sizeof(wide));
 	return (uint32_t)(wide % limit);
+}
+
+void sha256(const void *bytes, size_t size, unsigned char digest[static SHA256_BYTES])
+{
+	SHA2_CTX context;
+
+	SHA256Init(&context);
+	SHA256Update(&context, bytes, size);
+	SHA256Final(digest, &context); /* wipes the context */
 }
 
 static void mac_context_free(EVP_MAC_CTX **context)

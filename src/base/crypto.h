@@ -1,6 +1,7 @@
 /*
- * The few operations of cryptography that Hallpass needs, by OpenSSL all but sha256(), which needs no
- * library to be loaded. Failing here is a broken machine: it ends the process.
+ * The few operations of cryptography that Hallpass needs, by OpenSSL all but sha256(), which is libmd's:
+ * a request that only proves its API key then needs no OpenSSL, whose loading takes longer than answering
+ * it (base/late_library.h). Failing here is a broken machine: it ends the process.
  */
 #ifndef BASE_CRYPTO_H
 #define BASE_CRYPTO_H

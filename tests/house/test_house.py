@@ -39,6 +39,7 @@ PLANTED = {
     "fastcgi_elsewhere": ("cgi-bin/planted.c", "#include <fcgiapp.h>", "belongs to src/serve/responder"),
     "the_fastcgi_printf": ("src/serve/responder.c", "#include <fcgi_stdio.h>", "redefines printf"),
     "openssl_elsewhere": ("src/store/planted.c", "#include <openssl/evp.h>", "belongs to src/base"),
+    "libmd_elsewhere": ("src/base/planted.c", "#include <sha2.h>", "belongs to src/base/crypto"),
     "jansson_in_base": ("src/base/planted.c", "#include <jansson.h>", "the floors above base"),
     "an_unknown_library": ("src/base/planted.c", "#include <zlib.h>", "without an owner"),
     "strcpy": ("src/base/planted.c", "void f(char *a)\n{\n\tstrcpy(a, a);\n}", "calls strcpy"),
