@@ -94,20 +94,32 @@ static bool is_ours(const char *path)
 	return page != NULL;
 }
 
-/* Whole before it has its name. Of two that make it at once, one file stays, and both open that. */
-static void make_file(const char *path)
+/* The operator's commands run as root and must not keep the services out. */
+static bool give_to_owner_of(const struct stat *database, int file)
+{
+	return geteuid() != 0 || fchown(file, database->st_uid, database->st_gid) == 0;
+}
+
+/*
+ * Beside a database that is there; else there is nothing to count. Whole before it has its name. Of two
+ * that make it at once, one file stays, and both open that.
+ */
+static void make_file(const char *path, const char *database)
 {
 	char draft[PATH_MAX];
+	struct stat status;
 	int file;
 
+	if (stat(database, &status) != 0)
+		return;
 	if (snprintf(draft, sizeof(draft), "%s.XXXXXX", path) >= (int)sizeof(draft))
 		return;
 	file = mkostemp(draft, O_CLOEXEC);
 	if (file < 0)
 		return;
 	/* One of another version, or a damaged one, is replaced: what it counted is given up. */
-	if (!fill_file(file) || fchmod(file, 0660) != 0 || link(draft, path) == 0 ||
-	    is_ours(path) || rename(draft, path) != 0)
+	if (!fill_file(file) || !give_to_owner_of(&status, file) || fchmod(file, 0660) != 0 ||
+	    link(draft, path) == 0 || is_ours(path) || rename(draft, path) != 0)
 		unlink(draft);
 	close(file);
 }
@@ -132,7 +144,7 @@ struct tallies *tallies_open(const char *database)
 	if (snprintf(path, sizeof(path), "%s-metrics", database) < (int)sizeof(path)) {
 		tallies->page = open_file(path);
 		if (tallies->page == NULL) {
-			make_file(path);
+			make_file(path, database);
 			tallies->page = open_file(path);
 		}
 	}

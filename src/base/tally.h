@@ -26,7 +26,7 @@ extern const int64_t tally_bounds_us[TALLY_BUCKETS - 1];
 
 struct tallies;
 
-/* `database` names the file. Never NULL. */
+/* `database` is the file beside which it is; the owner is the same. Never NULL. */
 struct tallies *tallies_open(const char *database);
 void tallies_close(struct tallies **tallies);
 

@@ -1,7 +1,9 @@
 /* Counts that several processes share lose nothing, whichever way a process ends. */
 #include "base/tally.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,13 +29,14 @@ static int make_folder(void **state)
 		return -1;
 	snprintf(database, sizeof(database), "%s/hallpass.db", folder);
 	snprintf(file, sizeof(file), "%s-metrics", database);
-	return 0;
+	return close(open(database, O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
 }
 
 static int remove_folder(void **state)
 {
 	(void)state;
 	unlink(file);
+	unlink(database);
 	return rmdir(folder); /* no draft was left in it */
 }
 
@@ -253,6 +256,39 @@ static void where_no_file_can_be_made_a_process_counts_for_itself(void **state)
 	tally_add_one_of_many(NULL, "x_total", "", "");
 }
 
+static void what_root_makes_is_the_databases_owners(void **state)
+{
+	const struct passwd *nobody = getpwnam("nobody");
+	struct stat status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(nobody);
+	assert_int_equal(chown(database, nobody->pw_uid, nobody->pw_gid), 0);
+	{
+		SCOPED(tallies_close) struct tallies *tallies = tallies_open(database);
+
+		assert_true(tallies_are_shared(tallies));
+	}
+	assert_int_equal(stat(file, &status), 0);
+	assert_int_equal(status.st_uid, nobody->pw_uid);
+	assert_int_equal(status.st_gid, nobody->pw_gid);
+	assert_int_equal(status.st_mode & 07777, 0660);
+}
+
+static void where_there_is_no_database_no_file_is_made(void **state)
+{
+	(void)state;
+	assert_int_equal(unlink(database), 0);
+	{
+		SCOPED(tallies_close) struct tallies *tallies = tallies_open(database);
+
+		assert_false(tallies_are_shared(tallies));
+	}
+	assert_int_equal(access(file, F_OK), -1);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -267,6 +303,8 @@ int main(void)
 		WITH_FOLDER(a_name_that_is_too_long_is_not_counted),
 		WITH_FOLDER(a_file_of_another_layout_is_replaced),
 		WITH_FOLDER(counting_allocates_nothing),
+		WITH_FOLDER(what_root_makes_is_the_databases_owners),
+		WITH_FOLDER(where_there_is_no_database_no_file_is_made),
 		cmocka_unit_test(where_no_file_can_be_made_a_process_counts_for_itself),
 	};
 
