@@ -60,6 +60,6 @@ def test_the_webhook_benchmark_gives_figures_and_sees_each_notification_once_bes
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.strip("|").split("|")]
             for line in done.stdout.splitlines() if line.startswith("| ")][1:]
-    assert len(rows) == 2 and "bad answers" not in done.stdout, done.stdout + done.stderr
+    assert len(rows) == 3 and "bad answers" not in done.stdout, done.stdout + done.stderr
     assert rows[0][0].startswith("1000 notifications to 50 receivers, 5 hang and 5 refuse")
     assert all(re.fullmatch(r"\d+\.\d+ \(\d+\.\d+–\d+\.\d+\)", row[3]) for row in rows), done.stdout
