@@ -16,6 +16,7 @@ import threading
 
 import pytest
 
+from support.processes import end
 from support.stack import BUILD, ROOT, free_port
 
 HALLPASS = BUILD / "bin/hallpass"
@@ -482,13 +483,14 @@ def patient(home, zoom_host):
 
 
 def timeless(text):
-    return re.sub(r"\d+ (m?s)\b", r"N \1", text)
+    return re.sub(r"\d+ (m?s|MB)\b", r"N \1", text)
 
 
-def examine(home, status):
-    """{check: finding}, as --json says it, when the text has said the same."""
+def examine(home, status=None):
+    """{check: finding}, as --json says it, when the text has said the same; `status` None: either."""
     text, as_json = home.run("doctor"), home.run("doctor", "--json")
     answer = json.loads(as_json.stdout)
+    status = text.returncode if status is None else status
     assert text.returncode == as_json.returncode == status, text.stdout
     assert answer["ok"] == (status == 0)
     assert bool(re.fullmatch(r"hallpass: \d+ of \d+ findings FAILed[^\n]*\n", text.stderr)) == (status == 1)
@@ -511,8 +513,8 @@ def test_doctor_finds_nothing_where_all_is_well(patient):
     before = patient.files()
     findings = examine(patient, 0)
     assert set(findings) == {"config", "key file", "key folder", "database folder", "database file", "database",
-                             "schema", "secrets", "zoom_oauth_url", "zoom_api_url", "zoom circuits",
-                             "clock"}
+                             "schema", "secrets", "zoom_oauth_url", "zoom_api_url", "zoom circuits", "disk",
+                             "clock", "app credentials", "events", "connections"}
     assert levels(findings) == {}
     assert str(patient.config) in findings["config"]["finding"]
     assert patient.files() == before
@@ -598,3 +600,112 @@ def test_doctor_compares_the_clock_with_zooms(patient, zoom_host, ahead_s, level
 def test_doctor_says_that_it_could_not_compare_the_clock(patient, zoom_host):
     zoom_host.has_date = False
     assert levels(examine(patient, 0)) == {"clock": "warn"}
+
+
+@pytest.mark.parametrize("size, level", [("20m", "fail"), ("300m", "warn")])
+def test_doctor_tells_when_the_disk_is_nearly_full(patient, zoom_host, tmp_path, size, level):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", small],
+                             capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        patient.database = small / "hallpass.db"
+        patient.configure(f"zoom_oauth_url = {zoom_host.url}/oauth", f"zoom_api_url = {zoom_host.url}/v2")
+        patient.done("init")
+        findings = examine(patient, 1 if level == "fail" else 0)
+        assert levels(findings) == {"disk": level}
+        assert abs(int(re.match(r"\d+", findings["disk"]["finding"])[0]) - int(size[:-1])) < 20
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+HOUR_US = 3600 * 10**6
+
+
+def now_us():
+    return int(datetime.datetime.now().timestamp() * 10**6)
+
+
+@pytest.fixture
+def with_app(patient):
+    """An app that nothing is wrong with but what a case does to it; its secret is sealed as doctor wants it."""
+    patient.add_app(patient.project()["project_id"])
+    return patient
+
+
+def test_doctor_names_apps_that_zoom_refuses(with_app):
+    with_app.sql("UPDATE zoom_oauth_apps SET state = 'credentials_invalid'")
+    finding = examine(with_app, 1)["app credentials"]
+    assert (finding["level"], finding["finding"]) == ("warn", "Zoom refuses the client secret of zoapp_1")
+
+
+@pytest.mark.parametrize("hours, level", [(1, "ok"), (72, "ok"), (74, "warn"), (None, "warn")])
+def test_doctor_names_apps_whose_address_zoom_has_not_validated_for_72_hours(with_app, hours, level):
+    with_app.sql("UPDATE zoom_oauth_apps SET webhook_secret = x'00', last_url_validation_at = ?",
+                 hours and now_us() - hours * HOUR_US)
+    finding = examine(with_app, 1)["events"]
+    assert finding["level"] == level
+    assert ("zoapp_1 " in finding["finding"]) == (level == "warn")
+
+
+def test_doctor_expects_no_events_of_an_app_without_a_webhook_secret(with_app):
+    assert examine(with_app, 1)["events"]["level"] == "ok"
+
+
+def test_doctor_names_some_apps_where_there_are_many(patient):
+    for _ in range(7):
+        patient.add_app(patient.project()["project_id"])
+    patient.sql("UPDATE zoom_oauth_apps SET state = 'credentials_invalid'")
+    finding = examine(patient, 1)["app credentials"]["finding"]
+    assert finding.endswith("of zoapp_1, zoapp_2, zoapp_3, zoapp_4, zoapp_5, …")
+
+
+def add_connections(home, count, failure_code=None):
+    for _ in range(count):
+        home.sql("INSERT INTO zoom_oauth_connections (public_id, project_id, app_id, zoom_user_id, profile_at, metadata,"
+                 " scopes, is_local_recording_token_supported, is_onbehalf_token_supported, state, failure_code,"
+                 " created_at, updated_at) SELECT 'zoauth_' || (SELECT count(*) FROM zoom_oauth_connections), 1, 1,"
+                 " 'user_' || (SELECT count(*) FROM zoom_oauth_connections), 0, '{}', '', 1, 0, ?, ?, 0, 0",
+                 "disconnected" if failure_code else "connected", failure_code)
+
+
+def test_doctor_counts_connections_by_why_they_failed(with_app):
+    add_connections(with_app, 3)
+    add_connections(with_app, 1, "app_deauthorized")
+    add_connections(with_app, 2, "invalid_grant")
+    finding = examine(with_app, 1)["connections"]
+    assert finding["level"] == "warn"
+    assert finding["finding"] == "3 connected, 3 disconnected: 2 invalid_grant, 1 app_deauthorized"
+
+
+def test_doctor_takes_it_for_usual_that_some_users_leave(with_app):
+    add_connections(with_app, 19)
+    add_connections(with_app, 1, "app_deauthorized")
+    finding = examine(with_app, 1)["connections"]
+    assert (finding["level"], finding["finding"]) == (
+        "ok", "19 connected, 1 disconnected: 1 app_deauthorized")
+
+
+def asked_at(home, zoom_host, public_url):
+    """What doctor finds of that address: its level, and its words."""
+    home.configure(f"zoom_oauth_url = {zoom_host.url}", f"zoom_api_url = {zoom_host.url}", f"public_url = {public_url}")
+    finding = examine(home)["public_url"]
+    return finding["level"], finding["finding"]
+
+
+def test_doctor_asks_each_program_at_the_public_url(patient, zoom_host, stack):
+    assert asked_at(patient, zoom_host, stack.url) == ("ok", f"all programs answer at {stack.url}")
+    assert asked_at(patient, zoom_host, zoom_host.url) == (
+        "fail", f"{zoom_host.url}/ready answers HTTP 404 instead of 200")
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    level, words = asked_at(patient, zoom_host, nowhere)
+    assert level == "warn" and words.startswith(f"{nowhere}/ready cannot be reached: ")
+
+
+def test_doctor_names_the_program_at_the_public_url_that_does_not_run(patient, zoom_host, private_stack):
+    stack = private_stack()
+    end(stack, "bots")
+    assert asked_at(patient, zoom_host, stack.url) == (
+        "fail", f"{stack.url}/api/v1/bots answers HTTP 503 instead of 401")

@@ -18,7 +18,10 @@ MAY_SCAN = {
     "project:list_sql": "the operator's list of all projects",
     "project:count_sql": "the operator's list of all projects",
     "app:all_candidates_sql": "ends after the newest 100 with a webhook secret, which nearly all have",
+    "app:refused_sql": "the operator's list, of all projects",
+    "app:unvalidated_sql": "the operator's list, of all projects",
     "connection:count_sql": "counts all, in an index alone",
+    "connection:failures_sql": "the operator's count, of all projects",
 }
 
 # Columns that refer to another table, without an index to find them by when the other row goes.

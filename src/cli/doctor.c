@@ -3,6 +3,8 @@
  * past what is wrong as far as they can.
  */
 #include "cli/command.h"
+#include "store/app.h"
+#include "store/connection.h"
 #include "store/db_gate.h"
 #include "store/db_integrity.h"
 
@@ -17,7 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+enum {
+	FREE_MB_NEEDED = 50,
+	FREE_MB_WANTED = 500,      /* as packaging/monitoring has it */
+	URL_VALIDATION_H = 72 + 1, /* how often Zoom asks, and a little for it to be late */
+	LOST_PERCENT_USUAL = 5,    /* of all users: some always leave */
+};
 
 enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 
@@ -95,14 +105,20 @@ static void check_key_file(struct examination *examination)
 		     (unsigned)status.st_mode & 07777);
 }
 
+static const char *folder_of(const char *file, struct arena *arena)
+{
+	const char *slash = strrchr(file, '/');
+
+	return slash == NULL   ? "."
+	       : slash == file ? "/"
+			       : arena_strndup(arena, file, (size_t)(slash - file));
+}
+
 static void check_folder(struct examination *examination, const char *check, const char *file,
 			 int access_needed)
 {
 	struct arena *arena = examination->call->arena;
-	const char *slash = strrchr(file, '/');
-	const char *folder = slash == NULL   ? "."
-			     : slash == file ? "/"
-					     : arena_strndup(arena, file, (size_t)(slash - file));
+	const char *folder = folder_of(file, arena);
 	struct stat status;
 
 	if (stat(folder, &status) != 0 || access(folder, access_needed) != 0)
@@ -127,6 +143,32 @@ static void check_folders(struct examination *examination)
 		return;
 	check_folder(examination, "key folder", config->encryption_key_file, X_OK);
 	check_folder(examination, "database folder", config->database, W_OK | X_OK);
+}
+
+static void check_disk(struct examination *examination)
+{
+	struct call *call = examination->call;
+	static const char advice[] =
+		"make room: what cannot be written is lost, refreshed tokens first";
+	const char *folder;
+	struct statvfs disk;
+	int64_t free_mb;
+
+	if (!examination->has_config)
+		return;
+	folder = folder_of(call->process.config.database, call->arena);
+	if (statvfs(folder, &disk) != 0) {
+		note(examination, LEVEL_FAIL, "disk", "see what is said of the folder", "%s: %s",
+		     folder, strerror(errno));
+		return;
+	}
+	free_mb = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize / 1000000;
+	note(examination,
+	     free_mb < FREE_MB_NEEDED   ? LEVEL_FAIL
+	     : free_mb < FREE_MB_WANTED ? LEVEL_WARN
+					: LEVEL_OK,
+	     "disk", free_mb < FREE_MB_WANTED ? advice : NULL,
+	     "%" PRId64 " MB are free where the database lies", free_mb);
 }
 
 /* The database and what SQLite keeps beside it, which has the same content. */
@@ -334,9 +376,160 @@ static void check_zoom_circuits(struct examination *examination)
 		note(examination, LEVEL_OK, "zoom circuits", NULL, "none is open: Zoom is called");
 }
 
+static const char *joined(const char *const *ids, size_t count, struct arena *arena)
+{
+	const char *names = "";
+
+	for (size_t i = 0; i < count && i < APPS_LISTED_MAX - 1; i++)
+		names = arena_printf(arena, "%s%s%s", names, i > 0 ? ", " : "", ids[i]);
+	return count < APPS_LISTED_MAX ? names : arena_printf(arena, "%s, …", names);
+}
+
+static void check_app_credentials(struct examination *examination)
+{
+	struct call *call = examination->call;
+	const char *ids[APPS_LISTED_MAX];
+	struct error err = {0};
+	size_t count;
+
+	if (!examination->has_schema)
+		return;
+	if (!app_list_refused(call->db, call->arena, ids, &count, &err))
+		note(examination, LEVEL_FAIL, "app credentials", "see what is said of the database",
+		     "%s", err.message);
+	else if (count > 0)
+		note(examination, LEVEL_WARN, "app credentials",
+		     "PATCH each with the client_secret that the Zoom app has now",
+		     "Zoom refuses the client secret of %s", joined(ids, count, call->arena));
+	else
+		note(examination, LEVEL_OK, "app credentials", NULL,
+		     "Zoom refuses those of no app");
+}
+
+static void check_events(struct examination *examination)
+{
+	struct call *call = examination->call;
+	const instant since = clock_now(&call->process.clock) - URL_VALIDATION_H * HOUR;
+	const char *ids[APPS_LISTED_MAX];
+	struct error err = {0};
+	size_t count;
+
+	if (!examination->has_schema)
+		return;
+	if (!app_list_unvalidated(call->db, call->arena, since, ids, &count, &err))
+		note(examination, LEVEL_FAIL, "events", "see what is said of the database", "%s",
+		     err.message);
+	else if (count > 0)
+		note(examination, LEVEL_WARN, "events",
+		     "see that Zoom reaches the app's webhook_url (TLS, DNS, firewall), and validate it "
+		     "in the Zoom app",
+		     "Zoom has not validated the address of %s for 72 hours",
+		     joined(ids, count, call->arena));
+	else
+		note(examination, LEVEL_OK, "events", NULL,
+		     "Zoom has validated the address of each app with a webhook secret");
+}
+
+static const char *codes_of(const struct connection_failure *failures, size_t count,
+			    struct arena *arena)
+{
+	const char *codes = "";
+
+	for (size_t i = 0; i < count; i++)
+		codes = arena_printf(arena, "%s%s%" PRId64 " %s", codes, i > 0 ? ", " : ": ",
+				     failures[i].count, failures[i].code);
+	return codes;
+}
+
+static void check_connections(struct examination *examination)
+{
+	struct call *call = examination->call;
+	struct connection_failure failures[CONNECTION_FAILURES_MAX];
+	int64_t connected, disconnected;
+	struct error err = {0};
+	size_t count;
+	bool is_usual;
+
+	if (!examination->has_schema)
+		return;
+	if (!connection_count(call->db, &connected, &disconnected, &err) ||
+	    !connection_count_failures(call->db, call->arena, failures, &count, &err)) {
+		note(examination, LEVEL_FAIL, "connections", "see what is said of the database",
+		     "%s", err.message);
+		return;
+	}
+	is_usual = disconnected * 100 <= (connected + disconnected) * LOST_PERCENT_USUAL;
+	note(examination, is_usual ? LEVEL_OK : LEVEL_WARN, "connections",
+	     is_usual
+		     ? NULL
+		     : "let these users authorize again; each one's connection_failure_data and log "
+		       "say why",
+	     "%" PRId64 " connected, %" PRId64 " disconnected%s", connected, disconnected,
+	     codes_of(failures, count, call->arena));
+}
+
+/* What each program answers to somebody without a key, if it is there. */
+static const struct {
+	const char *path;
+	int status;
+} doors[] = {
+	{"/ready", 200},
+	{"/api/v1/zoom_oauth_apps", 401},
+	{"/api/v1/zoom_oauth_connections", 401},
+	{"/api/v1/zoom_oauth/webhooks", 405},
+	{"/api/v1/bots", 401},
+	{"/api/v1/token_callbacks", 401},
+	{"/api/v1/webhooks", 401},
+};
+
+static bool is_door_open(struct examination *examination, const char *url, int status)
+{
+	struct call *call = examination->call;
+	const struct http_call get = {.method = "GET",
+				      .url = url,
+				      .timeout_ms = call->process.config.zoom_timeout_ms};
+	struct http_answer answer;
+	struct error err = {0};
+	bool was_sent;
+
+	if (!http_client_call(call->process.http_client, call->arena, &get, &answer, &was_sent,
+			      &err)) {
+		note(examination, LEVEL_WARN, "public_url",
+		     "see name server, certificate and web server, unless it is only from this "
+		     "machine that it cannot be reached",
+		     "%s cannot be reached: %s", url, err.message);
+		return false;
+	}
+	if (answer.status == status)
+		return true;
+	note(examination, LEVEL_FAIL, "public_url",
+	     answer.status >= 500 ? "see that this program runs, and what its log says"
+				  : "see that the web server passes this path to Hallpass",
+	     "%s answers HTTP %d instead of %d", url, answer.status, status);
+	return false;
+}
+
+/* The first door that is closed is told: most often they all are. */
+static void check_public_url(struct examination *examination)
+{
+	const struct call *call = examination->call;
+	const char *public_url = call->process.config.public_url;
+
+	if (!examination->has_config || *public_url == '\0')
+		return;
+	for (size_t i = 0; i < COUNT_OF(doors); i++)
+		if (!is_door_open(examination,
+				  arena_printf(call->arena, "%s%s", public_url, doors[i].path),
+				  doors[i].status))
+			return;
+	note(examination, LEVEL_OK, "public_url", NULL, "all programs answer at %s", public_url);
+}
+
 static void (*const checks[])(struct examination *) = {
-	check_config,  check_key_file, check_folders,       check_database_modes, check_database,
-	check_secrets, check_zoom,     check_zoom_circuits, check_clock,
+	check_config,         check_key_file,   check_folders,         check_disk,
+	check_database_modes, check_database,   check_secrets,         check_zoom,
+	check_zoom_circuits,  check_clock,      check_app_credentials, check_events,
+	check_connections,    check_public_url,
 };
 
 bool run_doctor(struct call *call, struct error *err)

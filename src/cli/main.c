@@ -19,7 +19,7 @@ static const struct command commands[] = {
 	{"migrate", NULL, 0, NEEDS_DATABASE_FILE, run_migrate,
 	 "bring the database to this program's schema version"},
 	{"doctor", NULL, OPTION_JSON, NEEDS_NOTHING, run_doctor,
-	 "check configuration, files, database, keys, Zoom and the clock"},
+	 "check configuration, files, database, keys, Zoom, apps, users and the web server"},
 	{"backup", "FILE", 0, NEEDS_DATABASE_FILE, run_backup,
 	 "copy the database, consistently while it is in use; the key file is not in it"},
 	{"project create", "NAME", OPTION_JSON, NEEDS_DATABASE, run_project_create,

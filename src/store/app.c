@@ -183,6 +183,45 @@ bool app_count(struct db *db, int64_t project_id, int64_t *count, int64_t *some_
 	return true;
 }
 
+static bool read_ids(struct statement *list, struct arena *arena,
+		     const char *ids[static APPS_LISTED_MAX], size_t *count, struct error *err)
+{
+	bool has_row;
+
+	bind_int(list, 1, APPS_LISTED_MAX);
+	for (*count = 0;; (*count)++) {
+		if (!statement_row(list, &has_row, err))
+			return false;
+		if (!has_row)
+			return true;
+		ids[*count] = column_text(list, 0, arena);
+	}
+}
+
+static const char refused_sql[] = "SELECT public_id FROM zoom_oauth_apps"
+				  " WHERE state = 'credentials_invalid' ORDER BY id LIMIT $1";
+
+bool app_list_refused(struct db *db, struct arena *arena, const char *ids[static APPS_LISTED_MAX],
+		      size_t *count, struct error *err)
+{
+	SCOPED(statement_release) struct statement *list = db_statement(db, refused_sql);
+
+	return read_ids(list, arena, ids, count, err);
+}
+
+static const char unvalidated_sql[] =
+	"SELECT public_id FROM zoom_oauth_apps WHERE webhook_secret IS NOT NULL"
+	" AND (last_url_validation_at IS NULL OR last_url_validation_at < $2) ORDER BY id LIMIT $1";
+
+bool app_list_unvalidated(struct db *db, struct arena *arena, instant since,
+			  const char *ids[static APPS_LISTED_MAX], size_t *count, struct error *err)
+{
+	SCOPED(statement_release) struct statement *list = db_statement(db, unvalidated_sql);
+
+	bind_int(list, 2, since);
+	return read_ids(list, arena, ids, count, err);
+}
+
 static const char add_sql[] =
 	"INSERT INTO zoom_oauth_apps (public_id, project_id, name, client_id, client_secret,"
 	" webhook_secret, state, created_at, updated_at)"

@@ -55,6 +55,17 @@ bool app_list(struct db *db, struct arena *arena, int64_t project_id, const stru
 bool app_count(struct db *db, int64_t project_id, int64_t *count, int64_t *some_id,
 	       struct error *err) MUST_CHECK;
 
+/*
+ * In all projects: the public ids of the first that Zoom refuses, and of the first that have a webhook
+ * secret and whose address Zoom has not validated since then.
+ */
+enum { APPS_LISTED_MAX = 6 };
+bool app_list_refused(struct db *db, struct arena *arena, const char *ids[static APPS_LISTED_MAX],
+		      size_t *count, struct error *err) MUST_CHECK;
+bool app_list_unvalidated(struct db *db, struct arena *arena, instant since,
+			  const char *ids[static APPS_LISTED_MAX], size_t *count, struct error *err)
+	MUST_CHECK;
+
 /* Writes all but id; app->public_id is the caller's, so that the secrets could be sealed to it. */
 bool app_add(struct db *db, struct app *app, struct error *err) MUST_CHECK;
 

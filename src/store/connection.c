@@ -332,6 +332,30 @@ bool connection_count(struct db *db, int64_t *connected, int64_t *disconnected, 
 	return true;
 }
 
+static const char failures_sql[] =
+	"SELECT failure_code, count(*) FROM zoom_oauth_connections WHERE state = 'disconnected'"
+	" GROUP BY failure_code ORDER BY count(*) DESC, failure_code LIMIT $1";
+
+bool connection_count_failures(struct db *db, struct arena *arena,
+			       struct connection_failure failures[static CONNECTION_FAILURES_MAX],
+			       size_t *count, struct error *err)
+{
+	SCOPED(statement_release) struct statement *counting = db_statement(db, failures_sql);
+	bool has_row;
+
+	bind_int(counting, 1, CONNECTION_FAILURES_MAX);
+	for (*count = 0;; (*count)++) {
+		if (!statement_row(counting, &has_row, err))
+			return false;
+		if (!has_row)
+			return true;
+		failures[*count] = (struct connection_failure){
+			.code = column_text(counting, 0, arena),
+			.count = column_int(counting, 1),
+		};
+	}
+}
+
 static const char remove_sql[] = "DELETE FROM zoom_oauth_connections WHERE id = $1";
 
 bool connection_remove(struct db *db, int64_t id, struct error *err)

@@ -88,6 +88,16 @@ bool connection_change_settings(struct db *db, const struct connection *connecti
 bool connection_count(struct db *db, int64_t *connected, int64_t *disconnected, struct error *err)
 	MUST_CHECK;
 
+/* In all projects: the disconnected ones by why they are, the most frequent first. */
+enum { CONNECTION_FAILURES_MAX = 16 }; /* more than there are codes */
+struct connection_failure {
+	const char *code;
+	int64_t count;
+};
+bool connection_count_failures(struct db *db, struct arena *arena,
+			       struct connection_failure failures[static CONNECTION_FAILURES_MAX],
+			       size_t *count, struct error *err) MUST_CHECK;
+
 bool connection_remove(struct db *db, int64_t id, struct error *err) MUST_CHECK;
 
 /*
