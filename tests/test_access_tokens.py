@@ -8,7 +8,7 @@ import pytest
 
 from support import time_travel
 from support.joiner import make_joiner
-from support.processes import kill
+from support.processes import cpu_s, kill, pids_of
 from support.waiting import wait_until
 
 JOIN_TOKEN = "/v2/meetings/*/jointoken/*"
@@ -77,6 +77,40 @@ def test_who_asks_while_the_worker_refreshes_gets_what_the_worker_brings(joiner,
             joiner.zoom.release_fault(fault["id"])
         assert [answer.result()["join_flow"] for answer in answers] == ["token"] * 3
     assert joiner.refreshes() == 1
+
+
+def test_who_waits_for_another_process_neither_works_nor_keeps_others_from_writing(joiner, stack, api):
+    (pid,) = pids_of(stack, "bots")
+    time_travel.expire_access_token(stack, joiner.id)
+    with joiner.spoil_refresh(hold="before") as fault:
+        time_travel.make_refresh_due(stack, joiner.id)
+        joiner.wait_for_refresh_under_way()
+        with asking(*[joiner.zoom_tokens] * 20) as answers:
+            time.sleep(0.3)  # for all of them to find that the lease is taken
+            before, started = cpu_s(pid), time.monotonic()
+            time.sleep(1)
+            share = (cpu_s(pid) - before) / (time.monotonic() - started)
+            api.post("/api/v1/bots", json={"meeting_url": joiner.bot["meeting_url"]}).must_be(201)
+            assert not any(answer.done() for answer in answers)
+            joiner.zoom.release_fault(fault["id"])
+        assert {answer.result()["join_flow"] for answer in answers} == {"token"}
+    assert share < 0.1, "of a processor"
+    assert joiner.refreshes() == 1
+
+
+def test_who_waits_for_another_process_gives_up_in_time_with_the_standard_flow(private_stack, zoom):
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1000)
+    joiner = make_joiner(stack, zoom, stack.create_project().api)
+    time_travel.expire_access_token(stack, joiner.id)
+    # Somebody who lives has the lease, and does not come back.
+    with joiner.spoil_refresh(hold="before", drop="before", times=None):
+        time_travel.make_refresh_due(stack, joiner.id)
+        joiner.wait_for_refresh_under_way()
+        started = time.monotonic()
+        answers = ask_all(*[joiner.zoom_tokens] * 10)
+        assert time.monotonic() - started < 2.5
+    assert {(answer["join_flow"], answer["join_flow_reason"]) for answer in answers} == {("standard", "timeout")}
+    wait_until(joiner.joins, timeout=20, what="joining with a token again")
 
 
 def test_refreshes_of_different_connections_do_not_wait_for_each_other(make):

@@ -16,6 +16,13 @@ def pids_of(stack, name):
     return [int(pid) for pid in group if pid != leader]
 
 
+def cpu_s(pid):
+    """What the process has worked so far."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kill(stack, name):
     """As a crash does it: whatever it had under way is cut off. Its multiwatch starts another."""
     for pid in pids_of(stack, name):
