@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -116,6 +117,23 @@ def test_beside_another_processs_short_transactions_events_come_through(intake):
         writer.result()
     assert {each.status for each in answers} == {200}
     assert intake.stored() == 200
+
+
+def test_a_thread_whose_event_another_one_stores_keeps_no_connection_from_the_others(private_stack, zoom):
+    """Whoever finds none waits for a second. Many threads are at it at once where many secrets are to be tried."""
+    many = Intake(private_stack(HALLPASS_THREADS=40), zoom)
+    for each in [zoom.create_app() for _ in range(60)]:
+        many.api.post(APPS, json={name: each[name] for name in ("client_id", "client_secret", "webhook_secret")}
+                      ).must_be(201)
+
+    def send(_):
+        started = time.monotonic()
+        deliver(many.stack.anonymous, SHARED, new_event() | {"padding": "x" * 60_000}, many.secret).must_be(200)
+        return time.monotonic() - started
+
+    with ThreadPoolExecutor(36) as pool:
+        took_s = sorted(pool.map(send, range(360)))
+    assert took_s[-1] - took_s[len(took_s) // 2] < 0.8
 
 
 # What a process remembers of an app

@@ -205,9 +205,8 @@ static void serve(struct responder *responder, struct context *context, struct v
 	exchange_run(&visit->exchange, context);
 	if (exchange_is_pending(&visit->exchange)) {
 		visit->exchange.pending.owner = visit;
-		if (!group_add(&responder->group, &visit->exchange.pending))
-			return;
-		lead_group(responder, context);
+		if (group_add(&responder->group, &visit->exchange.pending))
+			lead_group(responder, context);
 	} else {
 		pass_turn(context->thread);
 		answer(responder, visit);
