@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-#define error_set(...)	    ((error_set)(__VA_ARGS__), false)
+#define error_set(...)      ((error_set)(__VA_ARGS__), false)
 #define error_set_code(...) ((error_set_code)(__VA_ARGS__), false)
 
 #endif
