@@ -36,9 +36,10 @@ void bot_webhooks_read(struct input *input, bool allow_private, struct bot_webho
 		input_refuse(input, name, "must be a list of at most %d", WEBHOOKS_OF_BOT_MAX);
 		return;
 	}
-	json_array_foreach ((json_t *)list, index, item)
+	json_array_foreach ((json_t *)list, index, item) {
 		read_one(input, arena_printf(input->arena, "%s[%zu]", name, index), item,
 			 allow_private, &webhooks->webhooks[webhooks->count++]);
+	}
 }
 
 bool bot_webhooks_add(struct context *context, const struct bot *bot, struct bot_webhooks *webhooks,

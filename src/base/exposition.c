@@ -58,7 +58,7 @@ void exposition_gauge(struct exposition *exposition, const char *name, const cha
 		      const char *value, int64_t number)
 {
 	write(exposition, "%s", name);
-	if (label != NULL) {
+	if (label != NULL && value != NULL) {
 		write(exposition, "{%s=\"", label);
 		write_value(exposition, value);
 		write(exposition, "\"}");

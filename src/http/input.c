@@ -263,9 +263,10 @@ void input_end_part(struct input *part, const char *place, struct input *whole)
 	json_t *value;
 
 	refuse_unknown(part);
-	json_object_foreach (part->wrong, name, value)
+	json_object_foreach (part->wrong, name, value) {
 		refuse(whole, arena_printf(whole->arena, "%s.%s", place, name),
 		       json_string_value(value));
+	}
 	whole->unnamed += part->unnamed;
 	json_decref(part->wrong);
 	part->wrong = NULL;

@@ -95,8 +95,11 @@ void http_sender_close(struct http_sender **sender)
 	*sender = NULL;
 	if (closing == NULL)
 		return;
-	while (closing->under_way != NULL)
-		end_transfer(closing->under_way);
+	for (struct transfer *transfer = closing->under_way, *next; transfer != NULL;
+	     transfer = next) {
+		next = transfer->next;
+		end_transfer(transfer);
+	}
 	for (struct transfer *transfer = closing->unable, *next; transfer != NULL;
 	     transfer = next) {
 		next = transfer->next;

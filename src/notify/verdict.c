@@ -17,7 +17,7 @@ static const instant failing_max = 5 * DAY;
 
 /* Standard Webhooks' own example (zoom-facts 8): 75 hours in all. */
 static const int64_t waits_s[] = {
-	5, 300, 1800, 7200, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600,
+	5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400,
 };
 
 static_assert(COUNT_OF(waits_s) == DELIVERY_ATTEMPTS_MAX - 1, "a wait between any two attempts");
