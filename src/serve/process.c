@@ -1,5 +1,6 @@
 #include "serve/process.h"
 
+#include "base/secret_memory.h"
 #include "store/db_gate.h"
 #include "store/migrate.h"
 
@@ -13,23 +14,6 @@
 
 /* With one for each of 8 × processors, as it comes, threads by the hundred leave memory scattered. */
 enum { MALLOC_ARENAS = 2, FILES_MAX = 16384 };
-
-/* JSON values hold secrets and tokens on their way through: what jansson gives back is wiped. */
-static void wipe_and_free(void *memory)
-{
-	if (memory != NULL)
-		explicit_bzero(memory, malloc_usable_size(memory));
-	free(memory);
-}
-
-/* Credentials must not end up in a core file, whatever the system's settings are. */
-static void forbid_core_dumps(void)
-{
-	const struct rlimit none = {0, 0};
-
-	if (setrlimit(RLIMIT_CORE, &none) != 0)
-		perror("setrlimit(RLIMIT_CORE)");
-}
 
 /* A thread that waits for Zoom has two, one that is parked has one: more than the usual 1024 in all. */
 static void allow_many_files(void)
@@ -47,10 +31,11 @@ bool process_open(struct process *process, const char *program, char *const *env
 		  struct error *err)
 {
 	*process = (struct process){0};
-	forbid_core_dumps();
+	secret_memory_forbid_core_dumps();
 	allow_many_files();
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
-	json_set_alloc_funcs(malloc, wipe_and_free);
+	/* JSON values hold secrets and tokens on their way through. */
+	json_set_alloc_funcs(malloc, secret_memory_free);
 	if (!config_read(&process->config, environment, err) ||
 	    !keyring_open(&process->keyring, process->config.encryption_key_file, err))
 		return false;
