@@ -16,6 +16,7 @@
 #include "worker/job.h"
 #include "worker/webhook_post.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -179,11 +180,15 @@ static bool claim(struct session *session, instant now, struct error *err)
 	if (!webhook_claim_due(session->context->db, session->holder, now, now + lease, room, ids,
 			       &count, err))
 		return false;
-	for (int i = 0; i < count; i++)
-		*find_free_target(session) = (struct target){.webhook_id = ids[i],
-							     .window = 1,
-							     .is_stale = true,
-							     .is_new = true};
+	for (int i = 0; i < count; i++) {
+		struct target *target = find_free_target(session);
+
+		assert(target != NULL); /* there are no more than there is room for */
+		*target = (struct target){.webhook_id = ids[i],
+					  .window = 1,
+					  .is_stale = true,
+					  .is_new = true};
+	}
 	return true;
 }
 
