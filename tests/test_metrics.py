@@ -211,6 +211,12 @@ def test_the_metrics_are_not_for_who_asks_through_another_proxy(stack, header):
         assert (answer.status, answer.code) == (404, "not_found")
 
 
+def test_the_metrics_are_not_for_who_asks_nginx_through_another_proxy(anonymous):
+    anonymous.get("/metrics").must_be(200)
+    refused = anonymous.get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"}).must_be(404)
+    assert refused.code == "not_found"
+
+
 def test_every_family_that_is_counted_is_told():
     """The sources name the families where they count; /metrics has to know each of them."""
     named = set()
