@@ -1,10 +1,9 @@
 #include "http/client.h"
 
 #include "base/buffer.h"
-#include "base/version.h"
+#include "http/curl_options.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +34,6 @@ struct transfer {
 	bool was_repeat_refused;
 	char detail[CURL_ERROR_SIZE]; /* curl's own words about a failure */
 };
-
-static void init_curl(void)
-{
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		abort();
-}
 
 struct http_client *http_client_open(void)
 {
@@ -106,10 +99,9 @@ static CURLSH *share_of(struct http_client *client)
 /* The handle used last: its connection is the least likely to have been closed meanwhile. */
 static CURL *take_handle(struct http_client *client)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	CURL *handle = NULL;
 
-	pthread_once(&once, init_curl);
+	curl_options_begin();
 	pthread_mutex_lock(&client->mutex);
 	if (client->share == NULL)
 		client->share = share_of(client);
@@ -256,20 +248,10 @@ static void set_callbacks(CURL *handle, struct transfer *transfer)
 
 static void set_options(CURL *handle, const struct http_call *call)
 {
-	curl_easy_setopt(handle, CURLOPT_URL, call->url);
+	curl_options_set_common(handle, call->url, call->timeout_ms);
 	curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(handle, CURLOPT_USERAGENT, "Hallpass/" HALLPASS_VERSION);
-	curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, call->timeout_ms);
-	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, call->timeout_ms);
-	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
-	/* Without it, a call whose name look-up hangs would wait for that beyond its time-out. */
-	curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(handle, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 

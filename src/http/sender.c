@@ -1,12 +1,10 @@
 #include "http/sender.h"
 
-#include "base/version.h"
+#include "http/curl_options.h"
 #include "http/public_address.h"
 
 #include <assert.h>
 #include <ctype.h>
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +40,6 @@ struct http_sender {
 	struct transfer *unable; /* could not begin; linked by next */
 };
 
-static void init_curl(void)
-{
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		abort();
-}
-
 static void require(bool worked)
 {
 	if (!worked)
@@ -56,11 +48,10 @@ static void require(bool worked)
 
 struct http_sender *http_sender_open(bool allow_private)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http_sender *sender = calloc(1, sizeof(*sender));
 
 	require(sender != NULL);
-	pthread_once(&once, init_curl);
+	curl_options_begin();
 	sender->allow_private = allow_private;
 	sender->multi = curl_multi_init();
 	require(sender->multi != NULL);
@@ -164,20 +155,11 @@ static void set_options(struct transfer *transfer, const struct http_post *post)
 	CURL *handle = transfer->handle;
 
 	curl_easy_setopt(handle, CURLOPT_PRIVATE, transfer);
-	curl_easy_setopt(handle, CURLOPT_URL, post->url);
+	curl_options_set_common(handle, post->url, post->timeout_ms);
 	curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR,
 			 transfer->sender->allow_private ? "http,https" : "https");
-	curl_easy_setopt(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(handle, CURLOPT_PROXY, ""); /* the environment's neither */
-	curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(handle, CURLOPT_USERAGENT, "Hallpass/" HALLPASS_VERSION);
-	curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, post->timeout_ms);
-	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, post->timeout_ms);
-	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
-	curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(handle, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(handle, CURLOPT_HTTPHEADER, transfer->lines);
 	curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body_size);
 	curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, post->body);

@@ -1,6 +1,6 @@
 /*
  * Sends what webhooks are to be told, over many connections at once. A piece of this job is a session:
- * it goes on while anything is due or under way, and ends when there is nothing more to send for now.
+ * it goes on while anything is due or under way, and ends when nothing is.
  *
  * The session holds each webhook that has something due, alone among all workers, and lets it have
  * as many posts under way as it deals with: one at first, twice as many after each that worked, one
