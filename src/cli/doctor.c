@@ -290,19 +290,25 @@ static void note_zoom_date(struct examination *examination, const struct http_an
 	examination->zoom_ahead = zoom - now;
 }
 
-/* Whatever answers, with whatever status, is there. */
-static void check_zoom_url(struct examination *examination, const char *key, const char *url)
+static bool get_url(struct call *call, const char *url, struct http_answer *answer,
+		    struct error *err)
 {
-	struct call *call = examination->call;
 	const struct http_call get = {.method = "GET",
 				      .url = url,
 				      .timeout_ms = call->process.config.zoom_timeout_ms};
-	struct http_answer answer;
-	struct error err = {0};
 	bool was_sent;
 
-	if (!http_client_call(call->process.http_client, call->arena, &get, &answer, &was_sent,
-			      &err)) {
+	return http_client_call(call->process.http_client, call->arena, &get, answer, &was_sent,
+				err);
+}
+
+/* Whatever answers, with whatever status, is there. */
+static void check_zoom_url(struct examination *examination, const char *key, const char *url)
+{
+	struct http_answer answer;
+	struct error err = {0};
+
+	if (!get_url(examination->call, url, &answer, &err)) {
 		note(examination, LEVEL_FAIL, key,
 		     "check this machine's network, name servers, proxy variables and this setting",
 		     "%s cannot be reached: %s", url, err.message);
@@ -484,16 +490,10 @@ static const struct {
 
 static bool is_door_open(struct examination *examination, const char *url, int status)
 {
-	struct call *call = examination->call;
-	const struct http_call get = {.method = "GET",
-				      .url = url,
-				      .timeout_ms = call->process.config.zoom_timeout_ms};
 	struct http_answer answer;
 	struct error err = {0};
-	bool was_sent;
 
-	if (!http_client_call(call->process.http_client, call->arena, &get, &answer, &was_sent,
-			      &err)) {
+	if (!get_url(examination->call, url, &answer, &err)) {
 		note(examination, LEVEL_WARN, "public_url",
 		     "see name server, certificate and web server, unless it is only from this "
 		     "machine that it cannot be reached",
