@@ -1,7 +1,6 @@
 #include "api/bot_json.h"
 
 #include "api/meeting_id_json.h"
-#include "api/time_json.h"
 #include "http/json.h"
 
 /* What was read as JSON before it was stored. */
@@ -17,7 +16,7 @@ static json_t *event_json(const struct bot_event *event)
 	json_object_set_new(json, "type", json_string(event->type));
 	json_object_set_new(json, "sub_type", json_string_or_null(event->sub_type));
 	json_object_set_new(json, "metadata", stored_json(event->metadata));
-	json_object_set_new(json, "created_at", instant_json(event->created_at));
+	json_object_set_new(json, "created_at", json_instant_or_null(event->created_at));
 	return json;
 }
 
@@ -44,13 +43,13 @@ json_t *bot_json(const struct bot *bot, const struct bot_event *events, int even
 			    bot->onbehalf_user_timeout_s != 0
 				    ? json_integer(bot->onbehalf_user_timeout_s)
 				    : json_null());
-	json_object_set_new(json, "join_at", instant_json(bot->join_at));
+	json_object_set_new(json, "join_at", json_instant_or_null(bot->join_at));
 	json_object_set_new(json, "deduplication_key", json_string_or_null(bot->deduplication_key));
 	json_object_set_new(json, "metadata", stored_json(bot->metadata));
 	json_object_set_new(json, "events", event_list);
 	json_object_set_new(json, "recording_state", json_string(bot->recording_state));
 	json_object_set_new(json, "transcription_state", json_string(bot->transcription_state));
-	json_object_set_new(json, "created_at", instant_json(bot->created_at));
-	json_object_set_new(json, "updated_at", instant_json(bot->updated_at));
+	json_object_set_new(json, "created_at", json_instant_or_null(bot->created_at));
+	json_object_set_new(json, "updated_at", json_instant_or_null(bot->updated_at));
 	return json;
 }

@@ -2,7 +2,6 @@
 
 #include "api/bot_request.h"
 #include "api/limits.h"
-#include "api/time_json.h"
 #include "base/doorbell.h"
 #include "bot/lease.h"
 #include "bot/life.h"
@@ -65,7 +64,7 @@ bool post_bot_claim(struct context *context, const struct request *request,
 	json = json_object();
 	json_object_set_new(json, "bot", bot_json);
 	json_object_set_new(json, "lease_token", json_string(token));
-	json_object_set_new(json, "lease_expires_at", instant_json(bot.lease_expires_at));
+	json_object_set_new(json, "lease_expires_at", json_instant_or_null(bot.lease_expires_at));
 	respond_json(response, context->arena, 200, json);
 	return true;
 }
@@ -110,7 +109,7 @@ bool post_bot_heartbeat(struct context *context, const struct request *request,
 	    !lease_extend(context->db, &bot, heartbeat.lease_s, context_now(context), err) ||
 	    !transaction_commit(&transaction, err) || !bot_render(context, &bot, &json, err))
 		return false;
-	json_object_set_new(json, "lease_expires_at", instant_json(bot.lease_expires_at));
+	json_object_set_new(json, "lease_expires_at", json_instant_or_null(bot.lease_expires_at));
 	respond_json(response, context->arena, 200, json);
 	return true;
 }

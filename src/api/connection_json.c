@@ -1,24 +1,7 @@
 #include "api/connection_json.h"
 
-#include "api/time_json.h"
 #include "http/json.h"
 #include "notify/payload.h"
-
-#include <string.h>
-
-static json_t *scopes_json(const char *scopes)
-{
-	json_t *list = json_array();
-
-	while (*scopes != '\0') {
-		const size_t length = strcspn(scopes, " ");
-
-		if (length > 0)
-			json_array_append_new(list, json_stringn(scopes, length));
-		scopes += length + (scopes[length] != '\0');
-	}
-	return list;
-}
 
 json_t *connection_json(const struct connection *connection)
 {
@@ -36,18 +19,18 @@ json_t *connection_json(const struct connection *connection)
 			    json_string(connection->is_connected ? "connected" : "disconnected"));
 	json_object_set_new(json, "connection_failure_data", payload_failure_json(connection));
 	json_object_set_new(json, "metadata", json_loads(connection->metadata, 0, NULL));
-	json_object_set_new(json, "scopes", scopes_json(connection->scopes));
+	json_object_set_new(json, "scopes", json_words(connection->scopes));
 	json_object_set_new(json, "is_local_recording_token_supported",
 			    json_boolean(connection->is_local_recording_token_supported));
 	json_object_set_new(json, "is_onbehalf_token_supported",
 			    json_boolean(connection->is_onbehalf_token_supported));
-	json_object_set_new(json, "created_at", instant_json(connection->created_at));
-	json_object_set_new(json, "updated_at", instant_json(connection->updated_at));
+	json_object_set_new(json, "created_at", json_instant_or_null(connection->created_at));
+	json_object_set_new(json, "updated_at", json_instant_or_null(connection->updated_at));
 	json_object_set_new(json, "last_token_refresh_at",
-			    instant_json(connection->last_token_refresh_at));
+			    json_instant_or_null(connection->last_token_refresh_at));
 	json_object_set_new(json, "last_successful_sync_at",
-			    instant_json(connection->last_successful_sync_at));
+			    json_instant_or_null(connection->last_successful_sync_at));
 	json_object_set_new(json, "last_attempted_sync_at",
-			    instant_json(connection->last_attempted_sync_at));
+			    json_instant_or_null(connection->last_attempted_sync_at));
 	return json;
 }

@@ -1,6 +1,5 @@
 #include "api/log_entry_json.h"
 
-#include "api/time_json.h"
 #include "http/json.h"
 
 /* Null where Zoom answered nothing. */
@@ -34,6 +33,6 @@ json_t *log_entry_json(struct arena *arena, const struct log_entry *entry)
 	json_object_set_new(json, "code", json_string_or_null(is_event ? NULL : entry->name));
 	json_object_set_new(json, "error", json_string_or_null(entry->error));
 	json_object_set_new(json, "zoom", zoom_json(entry));
-	json_object_set_new(json, "created_at", instant_json(entry->at));
+	json_object_set_new(json, "created_at", json_instant_or_null(entry->at));
 	return json;
 }

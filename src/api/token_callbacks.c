@@ -4,7 +4,6 @@
 #include "api/limits.h"
 #include "api/list.h"
 #include "api/meeting_id_json.h"
-#include "api/time_json.h"
 #include "http/input.h"
 #include "http/json.h"
 #include "http/message.h"
@@ -26,8 +25,8 @@ static json_t *callback_json(const struct token_callback *callback)
 	json_object_set_new(json, "name", json_string_or_null(callback->name));
 	json_object_set_new(json, "has_signing_secret",
 			    json_boolean(callback->signing_secret.bytes != NULL));
-	json_object_set_new(json, "created_at", instant_json(callback->created_at));
-	json_object_set_new(json, "last_used_at", instant_json(callback->last_used_at));
+	json_object_set_new(json, "created_at", json_instant_or_null(callback->created_at));
+	json_object_set_new(json, "last_used_at", json_instant_or_null(callback->last_used_at));
 	return json;
 }
 
@@ -53,7 +52,7 @@ static json_t *new_callback_json(const struct context *context,
 	json_object_set_new(json, "engine", json_string(callback->engine));
 	json_object_set_new(json, "name", json_string_or_null(callback->name));
 	json_object_set_new(json, "urls", urls_json(context, callback->engine, secret));
-	json_object_set_new(json, "created_at", instant_json(callback->created_at));
+	json_object_set_new(json, "created_at", json_instant_or_null(callback->created_at));
 	return json;
 }
 
@@ -167,32 +166,17 @@ bool delete_callback(struct context *context, const struct request *request,
 	return true;
 }
 
-/* Words with spaces between, as an array. */
-static json_t *words_json(const char *words)
-{
-	json_t *array = json_array();
-
-	while (*words != '\0') {
-		const size_t length = strcspn(words, " ");
-
-		if (length > 0)
-			json_array_append_new(array, json_stringn(words, length));
-		words += length + (words[length] == ' ');
-	}
-	return array;
-}
-
 static json_t *use_json(const struct token_callback_use *use)
 {
 	json_t *json = json_object();
 
-	json_object_set_new(json, "used_at", instant_json(use->used_at));
+	json_object_set_new(json, "used_at", json_instant_or_null(use->used_at));
 	json_object_set_new(json, "address", json_string(use->address));
 	json_object_set_new(json, "engine_bot_id", json_string_or_null(use->engine_bot_id));
 	json_object_set_new(json, "meeting_id", meeting_id_json(use->meeting_id));
 	json_object_set_new(json, "zoom_oauth_connection_id",
 			    json_string_or_null(use->connection_public_id));
-	json_object_set_new(json, "tokens", words_json(use->tokens));
+	json_object_set_new(json, "tokens", json_words(use->tokens));
 	json_object_set_new(json, "outcome", json_string(use->outcome));
 	json_object_set_new(json, "status", json_integer(use->status));
 	return json;

@@ -12,9 +12,6 @@ json_t *webhook_json(const struct webhook *webhook);
 /* The same with its secret, which is shown when it is made and never again. */
 json_t *webhook_json_with_secret(const struct webhook *webhook, const char *secret);
 
-/* The triggers as the store has them, as a list. */
-json_t *webhook_triggers_json(const char *triggers);
-
 json_t *delivery_json(const struct delivery *delivery, const struct webhook *webhook);
 
 #endif

@@ -3,7 +3,6 @@
 #include "api/broker_context.h"
 #include "api/limits.h"
 #include "api/meeting_id_json.h"
-#include "api/time_json.h"
 #include "broker/join_plan.h"
 #include "http/input.h"
 #include "http/json.h"
@@ -61,7 +60,7 @@ static json_t *host_json(const struct meeting_host *host, int64_t meeting_id)
 	json_object_set_new(json, "known_by",
 			    json_string(host->is_by_personal_id ? "personal_meeting_id"
 								: "meeting"));
-	json_object_set_new(json, "known_at", instant_json(host->known_at));
+	json_object_set_new(json, "known_at", json_instant_or_null(host->known_at));
 	json_object_set_new(json, "is_live",
 			    host->is_by_personal_id ? json_null() : json_boolean(host->is_live));
 	json_object_set_new(json, "obstacle", json_string_or_null(obstacle_of(host, meeting_id)));

@@ -4,7 +4,6 @@
 #include "api/limits.h"
 #include "api/list.h"
 #include "api/log_entry_json.h"
-#include "api/time_json.h"
 #include "base/doorbell.h"
 #include "broker/health.h"
 #include "http/input.h"
@@ -35,13 +34,13 @@ static json_t *app_json(const struct context *context, const struct app *app)
 	json_object_set_new(json, "state",
 			    json_string(app->is_active ? "active" : "credentials_invalid"));
 	json_object_set_new(json, "last_verified_webhook_at",
-			    instant_json(app->last_verified_webhook_at));
+			    json_instant_or_null(app->last_verified_webhook_at));
 	json_object_set_new(json, "last_rejected_webhook_at",
-			    instant_json(app->last_rejected_webhook_at));
+			    json_instant_or_null(app->last_rejected_webhook_at));
 	json_object_set_new(json, "last_url_validation_at",
-			    instant_json(app->last_url_validation_at));
-	json_object_set_new(json, "created_at", instant_json(app->created_at));
-	json_object_set_new(json, "updated_at", instant_json(app->updated_at));
+			    json_instant_or_null(app->last_url_validation_at));
+	json_object_set_new(json, "created_at", json_instant_or_null(app->created_at));
+	json_object_set_new(json, "updated_at", json_instant_or_null(app->updated_at));
 	return json;
 }
 

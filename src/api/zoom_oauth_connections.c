@@ -5,7 +5,6 @@
 #include "api/limits.h"
 #include "api/list.h"
 #include "api/log_entry_json.h"
-#include "api/time_json.h"
 #include "base/doorbell.h"
 #include "base/failpoint.h"
 #include "broker/access_token.h"
@@ -261,7 +260,7 @@ static json_t *meeting_json(struct arena *arena, const struct meeting *meeting)
 			    json_string(
 				    arena_printf(arena, "%lld", (long long)meeting->meeting_id)));
 	json_object_set_new(json, "is_live", json_boolean(meeting->is_live));
-	json_object_set_new(json, "known_at", instant_json(meeting->known_at));
+	json_object_set_new(json, "known_at", json_instant_or_null(meeting->known_at));
 	return json;
 }
 

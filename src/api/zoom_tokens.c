@@ -2,7 +2,6 @@
 
 #include "api/bot_plan.h"
 #include "api/broker_context.h"
-#include "api/time_json.h"
 #include "broker/join_tokens.h"
 #include "http/json.h"
 #include "serve/context.h"
@@ -30,7 +29,7 @@ static json_t *tokens_json(const struct bot *bot, const struct join_tokens *toke
 	json_object_set_new(json, "app_privilege_token",
 			    json_string_or_null(tokens->app_privilege_token));
 	json_object_set_new(json, "app_privilege_token_expires_at",
-			    instant_json(tokens->app_privilege_token_expires_at));
+			    json_instant_or_null(tokens->app_privilege_token_expires_at));
 	json_object_set_new(json, "onbehalf_token", json_string_or_null(tokens->onbehalf_token));
 	json_object_set_new(json, "zak_token", json_string_or_null(tokens->zak_token));
 	json_object_set_new(json, "join_token", json_null());

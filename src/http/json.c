@@ -90,6 +90,20 @@ json_t *json_string_or_null(const char *text)
 	return text != NULL ? json_string(text) : json_null();
 }
 
+json_t *json_words(const char *text)
+{
+	json_t *array = json_array();
+
+	while (*text != '\0') {
+		const size_t length = strcspn(text, " ");
+
+		if (length > 0)
+			json_array_append_new(array, json_stringn(text, length));
+		text += length + (text[length] != '\0');
+	}
+	return array;
+}
+
 json_t *json_instant_or_null(instant at)
 {
 	char text[INSTANT_TEXT_BYTES];

@@ -31,6 +31,9 @@ const char *json_text(struct arena *arena, const json_t *value);
 /* value, or JSON's null for NULL. */
 json_t *json_string_or_null(const char *text);
 
+/* The words of a text, which have spaces between, as an array. */
+json_t *json_words(const char *text);
+
 /* ISO 8601 UTC with microseconds and Z; null for 0. */
 json_t *json_instant_or_null(instant at);
 
