@@ -27,6 +27,7 @@ MEMBERS  := $(call objects,$(sort $(filter-out $(MAINS),$(wildcard src/*/*.c))))
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%,$(wildcard cgi-bin/*.c)) \
 	$(if $(filter src/cli/%,$(MAINS)),$(BUILD)/bin/hallpass) \
 	$(if $(filter src/worker/%,$(MAINS)),$(BUILD)/bin/hallpass-worker)
+BENCHES  := events tokens cgi scale webhooks
 BENCH    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out bench/latencies.c,$(wildcard bench/*.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 SUPPORT  := $(call objects,$(wildcard tests/support/*.c))
@@ -112,9 +113,16 @@ model:
 	@scripts/deps
 	@tests/model/run
 
-# Prints the tables of docs/performance.md, or one of them; BENCH_FLAGS: see bench/tokens --help.
-bench: bench-events bench-tokens bench-cgi bench-scale bench-webhooks
-bench-events bench-tokens bench-cgi bench-scale bench-webhooks:
+# Prints the tables of docs/performance.md one after the other, and of all goals which hold; or one of the tables.
+# BENCH_FLAGS: see bench/tokens --help.
+bench:
+	@scripts/deps
+	$(SUBMAKE) all bench-programs
+	@rm -rf $(BUILD)/bench-results
+	@failed=; export BUILD=$(abspath $(BUILD)); for bench in $(BENCHES); do \
+		echo; bench/$$bench $(BENCH_FLAGS) || failed="$$failed $$bench"; done; echo; bench/summary; \
+		[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+$(addprefix bench-,$(BENCHES)):
 	@scripts/deps
 	$(SUBMAKE) all bench-programs
 	@BUILD=$(abspath $(BUILD)) bench/$(@:bench-%=%) $(BENCH_FLAGS)
@@ -209,7 +217,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench bench-events bench-tokens bench-cgi bench-scale bench-webhooks demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench $(addprefix bench-,$(BENCHES)) demo test check faults fuzz fuzzers soak model lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

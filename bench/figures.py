@@ -10,26 +10,29 @@ from datetime import datetime, timezone
 class Row:
     """One question: what was measured in each round as a ratio to the baseline of the same round."""
 
-    def __init__(self, question, hallpass, baseline, ratios, goal=None, faults=0, at_least=False):
-        """
-        `goal` is the most that the median ratio may be, or the least if it is to be `at_least` that;
-        `faults` are answers that were not good.
-        """
+    def __init__(self, question, hallpass, baseline, ratios, goal=None, faults=0):
+        """`goal` is one of goals.GOALS; `faults` are answers that were not good."""
         self.question, self.hallpass, self.baseline = question, hallpass, baseline
-        self.ratios, self.goal, self.faults, self.at_least = ratios, goal, faults, at_least
+        self.ratios, self.goal, self.faults = ratios, goal, faults
+
+    @property
+    def ratio(self):
+        return statistics.median(self.ratios)
 
     @property
     def holds(self):
-        ratio = statistics.median(self.ratios)
-        is_met = self.goal is None or (ratio >= self.goal if self.at_least else ratio <= self.goal)
-        return is_met and not self.faults
+        return not self.faults and (self.goal is None or self.goal.is_met(self.ratio))
 
     def cells(self):
         verdict = "" if self.goal is None else "yes" if self.holds else "**no**"
         if self.faults:
             verdict = f"**no**: {self.faults} bad answers"
         return [self.question, self.hallpass, self.baseline, with_spread(self.ratios),
-                "" if self.goal is None else f"{'≥' if self.at_least else '≤'} {self.goal:g}", verdict]
+                "" if self.goal is None else str(self.goal), verdict]
+
+    def to_json(self):
+        return {"question": self.question, "goal": self.goal and self.goal.name, "hallpass": self.hallpass,
+                "baseline": self.baseline, "ratios": self.ratios, "faults": self.faults}
 
 
 HEADINGS = ["question", "Hallpass", "baseline", "ratio (spread)", "goal", "holds"]
@@ -49,8 +52,12 @@ def milliseconds(value):
 
 
 def table(rows):
-    lines = [HEADINGS, *(row.cells() for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
+    return draw([HEADINGS, *(row.cells() for row in rows)])
+
+
+def draw(lines):
+    """A Markdown table of lines of cells, of which the first has the headings."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
     drawn = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
              for line in lines]
     drawn.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")

@@ -1,0 +1,38 @@
+"""What is to hold: each goal once, by the name that a row of a benchmark gives it by (figures.Row)."""
+
+
+class Goal:
+    """The most that the median of a row's ratios may be, or the least if it is to be `at_least` that."""
+
+    def __init__(self, name, words, limit, at_least=False):
+        self.name, self.words, self.limit, self.at_least = name, words, limit, at_least
+
+    def is_met(self, ratio):
+        return ratio >= self.limit if self.at_least else ratio <= self.limit
+
+    def how_near(self, ratio):
+        """Over 1: it is missed. The largest of several rows is the one that the goal stands or falls with."""
+        return self.limit / max(ratio, 1e-9) if self.at_least else ratio / self.limit
+
+    def __str__(self):
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+
+
+# In the order in which bench/summary shows them.
+GOALS = {goal.name: goal for goal in (
+    Goal("events.rate", "events, 128 connections, beside a responder that does nothing", 0.5, at_least=True),
+    Goal("events.p99", "… and their p99, of 20 ms", 1),
+    Goal("events.beside", "events while meetings are synced, beside those by themselves", 0.5, at_least=True),
+    Goal("events.slowest", "… and the slowest of them, of 1 s", 1),
+    Goal("tokens.latency", "a bot's tokens with Zoom at 300 ms, beside curl making the call by itself", 1.3),
+    Goal("tokens.burst", "2000 bots on the hour with Zoom at 300 ms, beside the ideal", 1.5),
+    Goal("tokens.others", "… and the p99 of reading a bot meanwhile, of 20 ms", 1),
+    Goal("tokens.memory", "… and the process's memory, of 64 MiB", 1),
+    Goal("tokens.refreshes", "refreshes that Zoom sees of 500 bots at once", 1),
+    Goal("tokens.refreshed", "… and the slowest of their answers, beside Zoom's part of it", 1.5),
+    Goal("cgi.one", "a connection read as plain CGI, beside an empty program", 3),
+    Goal("scale", "each question to a large database, beside one of 1,000 connections", 1.5),
+    Goal("webhooks.time", "notifications while 10 of 50 receivers hang or refuse, beside without those", 1.2),
+    Goal("webhooks.memory", "the worker's memory with 10,000 notifications, beside with 1,000", 1.25),
+    Goal("webhooks.growth", "… and with 50,000, beside with 10,000", 1.1),
+)}
