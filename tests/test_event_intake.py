@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import socket
-import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -82,13 +81,10 @@ def test_each_of_many_events_at_once_is_answered_for_what_became_of_it(intake):
 def test_events_that_find_the_database_held_are_503_with_nothing_stored_and_come_through_later(intake):
     events = [new_event() for _ in range(60)]
     intake.send(new_event()).must_be(200)
-    with closing(sqlite3.connect(intake.database.path, timeout=20, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with ThreadPoolExecutor(60) as pool:
-            answers = list(pool.map(intake.send, events))
-        assert {each.must_be(503).code for each in answers} <= {"database_busy", "service_unavailable"}
-        assert all(int(each.headers["retry-after"]) >= 1 for each in answers)
-        other.execute("ROLLBACK")
+    with intake.database.held(), ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(intake.send, events))
+    assert {each.must_be(503).code for each in answers} <= {"database_busy", "service_unavailable"}
+    assert all(int(each.headers["retry-after"]) >= 1 for each in answers)
     assert intake.stored() == intake.counted() == 1
     with ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(intake.send, events))
@@ -100,7 +96,7 @@ def test_beside_another_processs_short_transactions_events_come_through(intake):
     is_over = threading.Event()
 
     def write():
-        with closing(sqlite3.connect(intake.database.path, timeout=20, isolation_level=None)) as other:
+        with intake.database.open() as other:
             while not is_over.is_set():
                 other.execute("BEGIN IMMEDIATE")
                 other.execute("UPDATE zoom_oauth_apps SET updated_at = updated_at WHERE id = -1")

@@ -221,6 +221,7 @@ def test_a_filter_with_odd_characters_stays_on_the_way(either_api, zoom, stack):
 
 def test_the_meetings_of_a_connection_have_pages_too(either_api, zoom):
     host = connect_user(either_api, zoom)
+    host.wait_for_sync()
     made = zoom.create_meetings(host.user_id, 5, event=True)["meetings"]
     path = f"/api/v1/zoom_oauth_connections/{host.id}/meetings"
     page = either_api.get(path, query={"page_size": 2}).must_be(200).json

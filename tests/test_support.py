@@ -1,11 +1,16 @@
-"""The tests' own search for secrets finds what it is there to find."""
+"""What the tests themselves stand on: the search for secrets, and looking at a database that is somebody else's."""
 
 import base64
+import os
+import pathlib
+import tempfile
 from urllib.parse import quote
 
 import pytest
 
+from support.database import as_owner_of
 from support.secret_register import SecretRegister
+from support.web_host import NOBODY
 
 SECRET = "Zk9+quite/secret=8fJ2"
 
@@ -42,3 +47,13 @@ def test_secrets_of_requests_are_taken_up(tmp_path):
     register.add_fields({"client_secret": "abcdefgh", "authorization_code": ["not text"], "name": "known name"})
     (tmp_path / "file").write_text("known name, abcdefgh")
     assert register.find_in([tmp_path / "file"]) == [f"{tmp_path / 'file'}: client_secret"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_what_is_made_beside_the_file_of_another_user_is_that_users_from_the_first():
+    with tempfile.TemporaryDirectory() as folder:  # the folders of pytest are closed to other users
+        os.chown(folder, NOBODY, NOBODY)
+        with as_owner_of(folder):
+            pathlib.Path(folder, "hallpass.db-wal").touch()
+        pathlib.Path(folder, "after").touch()
+        assert [pathlib.Path(folder, name).stat().st_uid for name in ("hallpass.db-wal", "after")] == [NOBODY, 0]

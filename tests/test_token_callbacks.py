@@ -621,15 +621,9 @@ def test_many_calls_at_once_each_have_their_own_token(project, stack, zoom, host
 
 
 def test_a_held_database_keeps_nobody_from_a_token(make, stack, meeting):
-    import sqlite3
     callback = make("recall")
-    held = sqlite3.connect(stack.database.path, isolation_level=None)
-    held.execute("BEGIN IMMEDIATE")
-    try:
+    with stack.database.held():
         callback.get("join_token_url", meeting_id=meeting["id"]).must_be(200)
-    finally:
-        held.execute("ROLLBACK")
-        held.close()
     assert callback.uses() == []
 
 

@@ -24,7 +24,7 @@ def wait_for_clock(instant):
 def test_the_worker_sleeps_until_something_is_due_and_wakes_without_being_called(private_stack, zoom):
     stack = private_stack()
     user = connect_user(stack.create_project().api, zoom)
-    wait_until(lambda: user.read()["last_successful_sync_at"], what="the first sync")
+    user.wait_for_sync()
     done = len(pieces(stack, "meeting_sync", user.id))
     worker, = pids_of(stack, "worker")
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from support.waiting import wait_until
 
 MEETINGS, BOTS = "/api/v1/zoom_meetings", "/api/v1/bots"
 UNKNOWN = "85512345678"
@@ -20,7 +19,7 @@ def connect_synced(connect_user):
     """A user whose first sync is over, so that only what the test does later is told of meetings."""
     def connect(**fields):
         user = connect_user(**fields)
-        wait_until(lambda: user.read()["last_successful_sync_at"])
+        user.wait_for_sync()
         return user
 
     return connect

@@ -1,9 +1,7 @@
 """What a bot joins with: whatever happens, an answer that it can join with."""
 
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import datetime, timezone
 
 import pytest
@@ -355,34 +353,22 @@ def test_an_unknown_bot_is_not_found(api, other_api, meeting):
 
 # Time, load and the database
 
-@pytest.fixture
-def hold_database(stack):
-    """Somebody else writes, and does not come to an end."""
-    with closing(sqlite3.connect(stack.database.path, timeout=10, isolation_level=None)) as database:
-        def hold():
-            database.execute("BEGIN IMMEDIATE")
-            return database
-        yield hold
+def test_a_held_database_does_not_keep_a_bot_from_its_tokens(meeting, stack):
+    with stack.database.held():
+        assert meeting.tokens()["join_flow"] == "token"
 
 
-def test_a_held_database_does_not_keep_a_bot_from_its_tokens(meeting, hold_database):
-    hold_database()
-    assert meeting.tokens()["join_flow"] == "token"
-
-
-def test_tokens_are_handed_out_even_if_the_decision_cannot_be_remembered(meeting, stack, hold_database):
+def test_tokens_are_handed_out_even_if_the_decision_cannot_be_remembered(meeting, stack):
     write(stack, "UPDATE bots SET join_flow = 'standard' WHERE public_id = ?", meeting.bot["id"])
-    held = hold_database()
-    assert meeting.tokens()["join_flow"] == "token"
-    held.execute("ROLLBACK")
+    with stack.database.held():
+        assert meeting.tokens()["join_flow"] == "token"
     assert read(meeting.api, meeting.bot)["join_flow"] == "standard"
 
 
-def test_a_refresh_that_a_held_database_prevents_is_standard(meeting, stack, hold_database):
+def test_a_refresh_that_a_held_database_prevents_is_standard(meeting, stack):
     expire_access_token(stack, meeting.host.id)
-    held = hold_database()
-    must_be_standard(meeting.tokens(), "database_busy")
-    held.execute("ROLLBACK")
+    with stack.database.held():
+        must_be_standard(meeting.tokens(), "database_busy")
     assert meeting.tokens()["join_flow"] == "token"
 
 

@@ -4,10 +4,8 @@ import hashlib
 import hmac
 import json
 import random
-import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 
@@ -819,24 +817,10 @@ def test_other_methods_are_405_and_say_what_is_served(host):
             assert answer.code == "method_not_allowed" and answer.headers["allow"] == "POST"
 
 
-class HeldDatabase:
-    """Another program writes, and does not stop."""
-
-    def __init__(self, database):
-        self.connection = sqlite3.connect(database.path, isolation_level=None)
-
-    def __enter__(self):
-        self.connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, *_):
-        self.connection.execute("ROLLBACK")
-        self.connection.close()
-
-
 def test_what_cannot_be_stored_is_503_within_3_seconds_and_stored_when_it_comes_again(host):
     meeting = made_up_id()
     event = json.dumps(meeting_event("meeting.started", host.user, meeting)).encode()
-    with HeldDatabase(host.database):
+    with host.database.held():
         started = time.monotonic()
         answer = host.send(event).must_be(503)
         assert time.monotonic() - started < 3
@@ -853,7 +837,7 @@ def test_however_many_wait_each_is_answered_within_3_seconds(host):
         started = time.monotonic()
         return host.send(event).status, time.monotonic() - started
 
-    with HeldDatabase(host.database), ThreadPoolExecutor(8) as pool:
+    with host.database.held(), ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(send_timed, range(8)))
     assert {status for status, _ in answers} == {503}
     assert max(duration_s for _, duration_s in answers) < 3
@@ -861,7 +845,7 @@ def test_however_many_wait_each_is_answered_within_3_seconds(host):
 
 def test_zoom_tries_what_could_not_be_stored_again(host, zoom):
     meeting = zoom.create_meeting(host.connected.user_id)["id"]
-    with HeldDatabase(host.database):
+    with host.database.held():
         delivery = zoom.start_meeting(meeting, event={"retry_delays_s": [0.1, 0.1, 0.1]})["deliveries"][0]
         assert delivery["attempts"][0]["status"] == 503
     settled = zoom.wait_for_deliveries(1, host.connected.client_id, "meeting.started")[0]
@@ -872,9 +856,8 @@ def test_zoom_tries_what_could_not_be_stored_again(host, zoom):
 def test_an_app_whose_secret_no_key_opens_is_500_so_that_zoom_comes_again(host, connect_host):
     """On the shared address it does not stand in the way of the others."""
     other = connect_host()
-    with closing(sqlite3.connect(host.database.path, timeout=10)) as database, database:
-        database.execute("UPDATE zoom_oauth_apps SET webhook_secret = zeroblob(100) WHERE public_id = ?",
-                         (host.connected.app_id,))
+    host.database.write("UPDATE zoom_oauth_apps SET webhook_secret = zeroblob(100) WHERE public_id = ?",
+                        host.connected.app_id)
     event = meeting_event("meeting.started", host.user, made_up_id())
     try:
         for path, headers in ((host.path, {}), (SHARED, {"clientid": host.connected.client_id})):

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import time
-from contextlib import closing, contextmanager
 
 import pytest
 
@@ -152,20 +150,9 @@ def test_an_event_that_finds_the_disk_full_is_not_acknowledged_and_comes_again(
 # A locked database
 
 
-@contextmanager
-def locked(stack):
-    """Another program holds the one write lock that there is."""
-    with closing(sqlite3.connect(stack.database.path, timeout=20, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        finally:
-            database.execute("ROLLBACK")
-
-
 def test_a_database_that_is_locked_for_5_s_is_said_to_be_busy_and_works_afterwards(stack, zoom, joiner):
     zoom.change_app(joiner.who["client_id"], retry_delays_s=[1] * 20)
-    with locked(stack):
+    with stack.database.held():
         started = time.monotonic()
         refused = post_bot(joiner).must_be(503)
         assert BUSY_S * 0.9 < time.monotonic() - started < BUSY_S + 1
@@ -193,7 +180,7 @@ def test_a_lock_that_comes_between_zooms_answer_and_its_commit_costs_no_user(
     failpoint.arm("refresh.answered", "pause")
     with in_background(lambda: REFRESHERS[process](joiner)):
         failpoint.wait()
-        with locked(stack):
+        with stack.database.held():
             failpoint.let_go()
             assert joiner.refresh().must_be(503).code == "database_busy"
             started = time.monotonic()
@@ -229,7 +216,7 @@ def restart(stack):
         for name in names:
             kill(stack, name)
         wait_until(lambda: all(is_dead(pid) for pid in before), what="the end of all")
-        with closing(sqlite3.connect(stack.database.path)) as database:
+        with stack.database.open() as database:
             database.execute("SELECT * FROM schema_version").fetchall()  # the last to close drops the WAL
         assert not stack.database.path.with_name("hallpass.db-wal").exists()
     finally:

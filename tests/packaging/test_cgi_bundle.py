@@ -9,7 +9,6 @@ import pytest
 
 from support.answer import Answer
 from support.stack import BUILD, ROOT
-from support.waiting import wait_until
 from support.web_host import SERVERS, WebHost
 from support.zoom_user import connect_user
 
@@ -42,7 +41,7 @@ def test_a_bot_gets_its_token_and_the_cron_has_read_the_meetings(host, zoom):
     api = host.create_project().api
     user = connect_user(api, zoom)
     meeting = zoom.create_meeting(user.user_id)
-    wait_until(lambda: user.read()["last_successful_sync_at"], what="the first sync by the cron")
+    user.wait_for_sync()  # by the cron
     bot = api.post("/api/v1/bots", json={"meeting_url": meeting["join_url"],
                                          "zoom_oauth_connection_id": user.id}).must_be(201).json
     assert api.post(f"/api/v1/bots/{bot['id']}/zoom_tokens").must_be(200).json["join_flow"] == "token"

@@ -104,7 +104,7 @@ def test_a_bot_gets_its_token_through_the_whole_installation(installed):
     user = connect_user(api, zoom)
     meeting = zoom.create_meeting(user.user_id)
     # The worker, told by its doorbell, has asked Zoom.
-    wait_until(lambda: user.read()["last_successful_sync_at"], what="the first sync")
+    user.wait_for_sync()
     bot = api.post("/api/v1/bots", json={"meeting_url": meeting["join_url"],
                                          "zoom_oauth_connection_id": user.id}).must_be(201).json
     assert api.post(f"/api/v1/bots/{bot['id']}/zoom_tokens").must_be(200).json["join_flow"] == "token"

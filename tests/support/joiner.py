@@ -1,6 +1,5 @@
 """A connected user at rest, with a bot that joins a meeting of theirs."""
 
-from .waiting import wait_until
 from .zoom_user import connect_user
 
 
@@ -47,5 +46,5 @@ class Joiner:
 def make_joiner(stack, zoom, api, **arguments):
     """Returns once the sync that follows the authorization is done, so that nothing else calls Zoom."""
     connected = connect_user(api, zoom, **arguments)
-    wait_until(lambda: connected.read()["last_successful_sync_at"], what="the first sync")
+    connected.wait_for_sync()
     return Joiner(stack, zoom, connected)

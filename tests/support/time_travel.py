@@ -3,9 +3,7 @@
 import errno
 import json
 import os
-import sqlite3
 import time
-from contextlib import closing
 
 from .waiting import wait_until
 
@@ -17,8 +15,7 @@ def now():
 
 
 def write(stack, sql, *values):
-    with closing(sqlite3.connect(stack.database.path, timeout=10)) as database, database:
-        return database.execute(sql, values).rowcount
+    return stack.database.write(sql, *values)
 
 
 def of_connection(stack, sql, connection_id, *values):

@@ -3,11 +3,9 @@
 import os
 import pathlib
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 import threading
-from contextlib import closing
 
 from .stack import BUILD, Stack
 from .waiting import wait_until
@@ -65,6 +63,7 @@ class WebHost(Stack):
         super().__init__(self.root / "hallpass", secrets, **settings)
         self.server = server
         self.is_down = threading.Event()
+        self.failed_runs = []  # what the worker logged in them
 
     def up(self):
         self.upload()
@@ -113,16 +112,25 @@ class WebHost(Stack):
             return False
 
     def run_cron(self):
+        """A run that fails does not keep the next one from coming, as with any cron."""
         while not self.is_down.wait(CRON_S):
-            with open(self.directory / "logs/worker.log", "ab") as log:
-                subprocess.run([*self.user(), self.directory / "hallpass-worker", "--once"], check=True, timeout=120,
-                               stderr=log, **SURROUNDINGS)
+            try:
+                run = subprocess.run([*self.user(), self.directory / "hallpass-worker", "--once"], timeout=120,
+                                     stderr=subprocess.PIPE, text=True, **SURROUNDINGS)
+            except subprocess.TimeoutExpired as error:
+                self.failed_runs.append(str(error))
+                continue
+            with open(self.directory / "logs/worker.log", "a") as log:
+                log.write(run.stderr)
+            if run.returncode != 0 and "code=database_busy" not in run.stderr:
+                self.failed_runs.append(f"status {run.returncode}: {run.stderr}")
 
     def down(self):
         self.is_down.set()
         self.cron.join()
         self.apache.terminate()
         self.apache.wait(60)
+        assert not self.failed_runs, self.failed_runs
 
     def run(self, program, *arguments, check=True):
         return subprocess.run([*self.user(), self.directory / program, *arguments], check=check, timeout=60,
@@ -133,6 +141,6 @@ class WebHost(Stack):
 
     def leaks(self):
         """The WAL comes and goes with the processes; it stays while somebody looks at the database."""
-        with closing(sqlite3.connect(self.database.path)) as database:
+        with self.database.open() as database:
             database.execute("SELECT count(*) FROM projects").fetchone()
             return super().leaks()

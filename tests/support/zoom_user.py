@@ -1,5 +1,7 @@
 """From nothing to a connected Zoom user: an app, a user, the authorization and its code."""
 
+from .waiting import wait_until
+
 REDIRECT_URI = "https://customer.example/callback"
 
 
@@ -32,6 +34,10 @@ class ConnectedUser:
     def read(self):
         """The connection as it is now."""
         return self.api.get(f"/api/v1/zoom_oauth_connections/{self.id}").must_be(200).json
+
+    def wait_for_sync(self):
+        """Until the worker has read the profile and the meetings for the first time; what comes later, the test does."""
+        wait_until(lambda: self.read()["last_successful_sync_at"], what="the first sync")
 
     def grant(self):
         return self.zoom.grant(self.client_id, self.user_id)
