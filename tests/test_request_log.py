@@ -139,10 +139,16 @@ def test_a_caller_cannot_choose_the_id(api, log):
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
-@pytest.mark.parametrize("request_id", ["a1b2", "A-b_0" * 12, "9" * 64])
-def test_the_id_that_a_web_server_gives_is_taken(project, log, request_id):
-    api = log.stack.cgi_api(project.key, REQUEST_ID=request_id)
+@pytest.mark.parametrize("variable", ["REQUEST_ID", "UNIQUE_ID"])
+@pytest.mark.parametrize("request_id", ["a1b2", "A-b_0" * 12, "aR@wZ8CoAQEAAB-F", "9" * 64])
+def test_the_id_that_a_web_server_gives_is_taken(project, log, request_id, variable):
+    api = log.stack.cgi_api(project.key, **{variable: request_id})
     assert api.get("/health").must_be(200).headers["x-request-id"] == request_id
+
+
+def test_of_two_ids_nginxs_is_taken(project, log):
+    api = log.stack.cgi_api(project.key, REQUEST_ID="nginx", UNIQUE_ID="apache")
+    assert api.get("/health").must_be(200).headers["x-request-id"] == "nginx"
 
 
 @pytest.mark.parametrize("request_id", ["", " ", "a b", "a\r\nSet-Cookie: x", "é", '"', "9" * 65])

@@ -18,21 +18,29 @@ static void fail(struct exchange *exchange)
 static bool is_request_id(const char *id)
 {
 	static const char characters[] =
-		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_@";
 	const size_t length = id != NULL ? strspn(id, characters) : 0;
 
 	return length > 0 && length < REQUEST_ID_BYTES && id[length] == '\0';
 }
 
-/* The web server's id, where it gives one, is in its own log too. A client cannot set that variable. */
+/*
+ * The web server's id, where it gives one, is in its own log too: nginx's, or that of Apache's
+ * mod_unique_id. A client cannot set these variables.
+ */
 static void name_request(struct exchange *exchange)
 {
-	const char *id = request_variable(&exchange->request, "REQUEST_ID");
+	static const char *const variables[] = {"REQUEST_ID", "UNIQUE_ID"};
 
-	if (is_request_id(id))
-		memcpy(exchange->request_id, id, strlen(id) + 1);
-	else
-		random_base62(exchange->request_id, OWN_REQUEST_ID_CHARACTERS);
+	for (size_t i = 0; i < COUNT_OF(variables); i++) {
+		const char *id = request_variable(&exchange->request, variables[i]);
+
+		if (is_request_id(id)) {
+			memcpy(exchange->request_id, id, strlen(id) + 1);
+			return;
+		}
+	}
+	random_base62(exchange->request_id, OWN_REQUEST_ID_CHARACTERS);
 }
 
 void exchange_open(struct exchange *exchange, const struct route *routes, size_t route_count,

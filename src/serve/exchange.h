@@ -27,7 +27,7 @@ struct exchange {
 	struct group_member pending; /* work NULL: nothing waits to be stored */
 	struct later later;          /* how that is answered */
 	struct error err;            /* why it failed, for the log; kind NONE where it did not */
-	char request_id[REQUEST_ID_BYTES]; /* the web server's REQUEST_ID, or one of our own */
+	char request_id[REQUEST_ID_BYTES]; /* the web server's, or one of our own */
 	int64_t started_us;                /* of clock_monotonic_us() */
 };
 

@@ -47,6 +47,11 @@ def test_a_bot_gets_its_token_and_the_cron_has_read_the_meetings(host, zoom):
     assert api.post(f"/api/v1/bots/{bot['id']}/zoom_tokens").must_be(200).json["join_flow"] == "token"
 
 
+def test_every_answer_of_a_program_has_an_id_that_its_log_has_too(host):
+    ids = {ask(host, "GET", path).headers["x-request-id"] for path in ("/health", "/ready", "/api/v1/bots")}
+    assert len(ids) == 3 and all(re.fullmatch(r"[0-9A-Za-z]{16}", each) for each in ids)
+
+
 def test_a_wrong_key_is_told_from_none(host):
     assert ask(host, "GET", "/api/v1/bots").must_be(401).code == "missing_api_key"
     wrong = ask(host, "GET", "/api/v1/bots", headers={"Authorization": "Token wrong"}).must_be(401)
@@ -78,6 +83,23 @@ def test_who_is_not_its_user_cannot_read_what_is_kept(host):
     for name in ("hallpass.conf", "hallpass.db", "encryption.keys"):
         assert (host.directory / name).stat().st_mode & 0o077 == 0, name
     assert host.directory.stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture(params=SERVERS)
+def host_that_names_requests(request, secrets):
+    """Its Apache has mod_unique_id, and writes what that says into its own log."""
+    host = WebHost(request.param, secrets, modules=["unique_id"],
+                   configuration='CustomLog hallpass/logs/access.log "%{UNIQUE_ID}e %s"')
+    host.up()
+    yield host
+    host.down()
+
+
+def test_the_id_is_apaches_where_it_has_one(host_that_names_requests):
+    host = host_that_names_requests
+    answer = ask(host, "GET", "/api/v1/bots").must_be(401)
+    line = f"{answer.headers['x-request-id']} 401\n"
+    wait_until(lambda: line in (host.directory / "logs/access.log").read_text(), what="the line of Apache's log")
 
 
 def test_doctor_finds_all_well(host):

@@ -56,12 +56,13 @@ NOT_ON_A_WEB_HOST = {
 class WebHost(Stack):
     """A stack as others, to who asks it over HTTP; `server` is the module of Apache's that runs the programs."""
 
-    def __init__(self, server, secrets, **settings):
+    def __init__(self, server, secrets, modules=(), configuration="", **settings):
+        """More `modules` and lines of `configuration` are what one host has beyond others."""
         # The folders of pytest are closed to other users.
         self.home = tempfile.TemporaryDirectory(prefix="hallpass-", ignore_cleanup_errors=True)
         self.root = pathlib.Path(self.home.name)
         super().__init__(self.root / "hallpass", secrets, **settings)
-        self.server = server
+        self.server, self.modules, self.configuration = server, modules, configuration
         self.is_down = threading.Event()
         self.failed_runs = []  # what the worker logged in them
 
@@ -91,8 +92,9 @@ class WebHost(Stack):
     def configure(self):
         modules, settings = SERVERS[self.server]
         (self.root / "apache/apache.conf").write_text(CONFIGURATION.format(
-            home=self.root, port=self.port, settings=settings, modules="\n".join(
-                f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in (*MODULES, *modules))))
+            home=self.root, port=self.port, settings=f"{settings}\n{self.configuration}", modules="\n".join(
+                f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
+                for name in (*MODULES, *modules, *self.modules))))
         with open(self.config, "a") as config:
             for name, value in self.settings.items():
                 config.write(f"{name.removeprefix('HALLPASS_').lower()} = {value}\n")
