@@ -21,6 +21,11 @@ CURLcode curl_global_init(long flags)
 					  strdup, calloc);
 }
 
+curl_version_info_data *curl_version_info(CURLversion age)
+{
+	return LATE(curl_version_info)(age);
+}
+
 CURL *curl_easy_init(void)
 {
 	return LATE(curl_easy_init)();
