@@ -1,5 +1,6 @@
 """
-What all benchmarks have in common at both ends: their options; and the table, which is printed, and kept for bench/summary.
+What all benchmarks have in common: their options at one end, and at the other the table, which is printed, and kept for
+bench/summary.
 
 A benchmark NAME is a program bench/NAME that ends with report.finish(NAME, …). Its rows (figures.Row) name the
 goals that they are measured against, which are in goals.py. They are kept in build/bench-results/NAME.json,

@@ -45,7 +45,8 @@ def test_what_was_not_measured_is_said_not_to_be_and_does_not_count_as_held(tmp_
 
 
 def test_of_several_rows_the_worst_is_what_a_goal_stands_with(tmp_path):
-    keep(tmp_path / "scale.json", [row("a list", "scale", 1.1), row("another", "scale", 1.9), row("a third", "scale", 1)])
+    rows = [row("a list", "scale", 1.1), row("another", "scale", 1.9), row("a third", "scale", 1)]
+    keep(tmp_path / "scale.json", rows)
     (cells,) = [cells for name, cells in summary(tmp_path)[1].items() if "worst" in name]
     assert cells[0] == GOALS["scale"].words + " (3; worst: another)" and cells[3:6] == [
         "1.90 (1.90–1.90)", "≤ 1.5", "**misses**"]
@@ -66,8 +67,9 @@ def test_a_question_that_is_asked_again_has_its_new_answer_and_the_others_keep_t
 
 
 def test_what_belongs_to_the_question_before_it_is_kept_for_each(tmp_path):
-    keep(tmp_path / "tokens.json", [row("544 threads", "tokens.burst", 1), row("… and its memory", "tokens.memory", 0.9),
-                                    row("64 threads", "tokens.burst", 1), row("… and its memory", "tokens.memory", 0.5)])
+    rows = [row("544 threads", "tokens.burst", 1), row("… and its memory", "tokens.memory", 0.9),
+            row("64 threads", "tokens.burst", 1), row("… and its memory", "tokens.memory", 0.5)]
+    keep(tmp_path / "tokens.json", rows)
     questions = [each["question"] for each in json.loads((tmp_path / "tokens.json").read_text())]
     assert questions == ["544 threads", "544 threads … and its memory", "64 threads", "64 threads … and its memory"]
 
