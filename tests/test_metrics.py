@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -11,7 +12,10 @@ from support.cgi import read_answer
 from support.joiner import make_joiner
 from support.metrics import Metrics, read_metrics
 from support.stack import BUILD, ROOT
+from support.token_callback import TokenCallback, attendee_body
 from support.waiting import wait_until
+from support.webhook_receiver import WebhookReceiver, answers
+from test_token_callbacks import SIGNING_SECRET
 from test_zoom_webhooks import SHARED, deliver, made_up_id, meeting_event, milliseconds
 
 REQUESTS = "hallpass_http_requests_total"
@@ -20,6 +24,9 @@ ZOOM_CALLS = "hallpass_zoom_calls_total"
 REFRESHES = "hallpass_token_refreshes_total"
 TOKENS = "hallpass_zoom_tokens_total"
 EVENTS = "hallpass_zoom_events_total"
+DELIVERIES = "hallpass_webhook_deliveries_total"
+PENDING = "hallpass_webhook_deliveries_pending"
+CALLBACKS = "hallpass_token_callbacks_total"
 JOBS = "hallpass_jobs_total"
 QUEUE = "hallpass_queue_oldest_due_seconds"
 
@@ -153,6 +160,89 @@ def test_the_workers_work_is_counted_and_what_it_does_not_get_to_is_seen(private
     assert growth.get(JOBS, job="meeting_sync", outcome="ok") == 2
 
 
+def add_webhook(project, url):
+    webhook = project.api.post("/api/v1/webhooks", json={"url": url, "triggers": ["bot.state_change"]}).must_be(201)
+    project.api.secrets.add("webhook secret", webhook.json["secret"], in_answers=True)
+    return webhook.json
+
+
+def notify(project, webhook, count=1):
+    for _ in range(count):
+        project.api.post(f"/api/v1/webhooks/{webhook['id']}/test").must_be(202)
+
+
+def test_each_try_of_a_notification_is_counted_by_what_came_of_it(private_stack):
+    stack = private_stack()
+    project = stack.create_project()
+    with WebhookReceiver(answers(500, 200, 410)) as receiver:
+        webhook = add_webhook(project, receiver.url)
+        growth = Growth(stack)
+        notify(project, webhook)
+        growth.wait(DELIVERIES, {'trigger="webhook.test",outcome="retry"': 1})
+        assert read_metrics(stack).get(PENDING) == 1
+        time_travel.write(stack, "UPDATE webhook_deliveries SET next_attempt_at = next_attempt_at - 60000000")
+        time_travel.write(stack, "UPDATE webhooks SET due_at = due_at - 60000000 WHERE holder IS NULL")
+        time_travel.ring(stack)
+        receiver.wait(2)
+        notify(project, webhook)
+        growth.wait(DELIVERIES, {f'trigger="webhook.test",outcome="{outcome}"': 1
+                                 for outcome in ("retry", "delivered", "given_up")})
+        assert read_metrics(stack).get(PENDING) == 0
+
+
+def test_a_try_whose_webhook_goes_meanwhile_is_counted_as_that(private_stack):
+    stack = private_stack()
+    project = stack.create_project()
+    began, go_on = threading.Event(), threading.Event()
+
+    def answer(_):
+        began.set()
+        go_on.wait(20)
+        return 200
+
+    with WebhookReceiver(answer) as receiver:
+        webhook = add_webhook(project, receiver.url)
+        growth = Growth(stack)
+        notify(project, webhook)
+        assert began.wait(20)
+        project.api.delete(f"/api/v1/webhooks/{webhook['id']}").must_be(200)
+        go_on.set()
+        growth.wait(DELIVERIES, {'trigger="webhook.test",outcome="webhook_removed"': 1})
+
+
+def test_how_many_notifications_wait_and_for_how_long_is_seen(private_stack):
+    stack = private_stack()
+    project = stack.create_project()
+    with WebhookReceiver() as receiver:
+        webhook = add_webhook(project, receiver.url)
+        processes.end(stack, "worker")
+        assert (read_metrics(stack).get(PENDING), read_metrics(stack).get(QUEUE, job="webhook_delivery")) == (0, 0)
+        notify(project, webhook, 3)
+        time_travel.write(stack, "UPDATE webhook_deliveries SET next_attempt_at = next_attempt_at - 3600000000")
+        metrics = read_metrics(stack)
+        assert metrics.get(PENDING) == 3 and 3600 <= metrics.get(QUEUE, job="webhook_delivery") < 3700
+        with processes.worker_beside(stack, "--once") as worker:
+            assert worker.wait(timeout=60) == 0
+        assert (read_metrics(stack).get(PENDING), read_metrics(stack).get(QUEUE, job="webhook_delivery")) == (0, 0)
+
+
+def test_uses_of_token_callbacks_are_counted_by_engine_and_by_what_came_of_them(watched, zoom):
+    project = watched.create_project()
+    joiner = make_joiner(watched, zoom, project.api)
+    recall = TokenCallback(project.api, watched.anonymous, "recall")
+    attendee = TokenCallback(project.api, watched.anonymous, "attendee", signing_secret=SIGNING_SECRET)
+    growth = Growth(watched)
+    recall.get("join_token_url", meeting_url=joiner.bot["meeting_url"],
+               zoom_oauth_connection_id=joiner.id).must_be(200)
+    recall.get("zak_url", meeting_id="85512345678").must_be(404)
+    attendee.post("zoom_tokens_url", attendee_body("https://zoom.us/j/85512345678")).must_be(401)
+    watched.anonymous.get(f"/callbacks/{made_up_id()}/recall/zak").must_be(404)
+    growth.wait(CALLBACKS, {
+        'engine="recall",address="join_token_url",outcome="minted"': 1,
+        'engine="recall",address="zak_url",outcome="no_connection_for_meeting"': 1,
+        'engine="attendee",address="zoom_tokens_url",outcome="invalid_signature"': 1})
+
+
 def test_counts_outlive_every_process(private_stack):
     stack = private_stack()
     for _ in range(5):
@@ -224,4 +314,4 @@ def test_every_family_that_is_counted_is_told():
         if file.name != "metrics.c":
             named |= set(re.findall(r'"(hallpass_\w+(?:_total|_seconds))"', file.read_text()))
     told = set(re.findall(r'\{"(hallpass_\w+)",', (ROOT / "src/api/metrics.c").read_text()))
-    assert named == told and len(named) >= 9
+    assert named == told and len(named) >= 11

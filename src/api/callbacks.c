@@ -13,6 +13,7 @@
 #include "store/token_callback_use.h"
 #include "store/transaction.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* An access token is taken only with 120 s to live, and it is under way for a while. */
@@ -199,6 +200,15 @@ static void explain(const struct callback_call *call, struct error *err)
 			       call->tokens.failure.reason);
 }
 
+static void count_use(const struct callback_call *call, const char *outcome)
+{
+	char labels[TALLY_NAME_BYTES];
+
+	snprintf(labels, sizeof(labels), "engine=\"%s\",address=\"%s\",outcome=\"%s\"",
+		 call->address->engine, call->address->name, outcome);
+	tally_add(call->context->process->tallies, "hallpass_token_callbacks_total", labels);
+}
+
 /* A use that cannot be noted keeps nobody from the token; the log has why, unless it has worse. */
 static void note_use(const struct callback_call *call, const char *outcome, int status,
 		     struct error *err)
@@ -217,6 +227,7 @@ static void note_use(const struct callback_call *call, const char *outcome, int 
 	};
 	struct error failed;
 
+	count_use(call, outcome);
 	if ((!transaction_begin(&transaction, call->broker.db, &failed) ||
 	     !token_callback_use_add(call->broker.db, call->callback.id, &use, &failed) ||
 	     !transaction_commit(&transaction, &failed)) &&

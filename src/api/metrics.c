@@ -8,6 +8,7 @@
 #include "store/bot_queue.h"
 #include "store/connection.h"
 #include "store/credentials.h"
+#include "store/delivery.h"
 #include "store/zoom_circuit.h"
 #include "zoom/circuits.h"
 
@@ -37,6 +38,10 @@ static const struct {
 	 "Answers to bots that join, by flow, and why where something was lacking."},
 	{"hallpass_zoom_events_total",
 	 "Events from Zoom by app and outcome; other stands for apps above the two thousandth."},
+	{"hallpass_webhook_deliveries_total",
+	 "Tries to tell a webhook by trigger and outcome; retry: it did not work and is tried again."},
+	{"hallpass_token_callbacks_total",
+	 "Uses of bot engines' addresses by engine, address and outcome; minted: nothing was lacking."},
 	{"hallpass_jobs_total", "Pieces of the worker's work by job and outcome."},
 	{"hallpass_job_duration_seconds", "How long a piece of the worker's work took."},
 };
@@ -120,6 +125,7 @@ static bool add_queues(const struct context *context, struct exposition *exposit
 		{"token_upkeep", credentials_next_refresh},
 		{"meeting_sync", connection_next_sync},
 		{"bot_lease", bot_queue_next_at},
+		{"webhook_delivery", delivery_due_since},
 	};
 	const instant now = context_now(context);
 
@@ -137,6 +143,21 @@ static bool add_queues(const struct context *context, struct exposition *exposit
 	return true;
 }
 
+static bool add_pending(const struct context *context, struct exposition *exposition,
+			struct error *err)
+{
+	static const char name[] = "hallpass_webhook_deliveries_pending";
+	int64_t count;
+
+	if (!delivery_count_pending(context->db, &count, err))
+		return false;
+	exposition_family(
+		exposition, name, "gauge",
+		"Notifications that are to be sent, those that wait for another try included.");
+	exposition_gauge(exposition, name, NULL, NULL, count);
+	return true;
+}
+
 /* Where it cannot be read the counts are still told, and so is that it cannot. */
 static void add_database(struct context *context, struct exposition *exposition)
 {
@@ -144,7 +165,8 @@ static void add_database(struct context *context, struct exposition *exposition)
 	struct error err;
 	const bool is_up =
 		context_open_db(context, &err) && add_circuits(context, exposition, &err) &&
-		add_connections(context, exposition, &err) && add_queues(context, exposition, &err);
+		add_connections(context, exposition, &err) &&
+		add_queues(context, exposition, &err) && add_pending(context, exposition, &err);
 
 	exposition_family(exposition, name, "gauge", "Whether the database could be read.");
 	exposition_gauge(exposition, name, NULL, NULL, is_up);

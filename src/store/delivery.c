@@ -147,6 +147,40 @@ bool delivery_list_due(struct db *db, struct arena *arena, int64_t webhook_id, i
 	return read_all(list, arena, limit, deliveries, count, err);
 }
 
+/* Webhooks with something to send are few; of each the first one is looked up. */
+static const char due_since_sql[] =
+	"SELECT min(CASE WHEN w.paused_until > d.next_attempt_at THEN w.paused_until"
+	" ELSE d.next_attempt_at END) FROM webhooks w JOIN webhook_deliveries d ON d.id ="
+	" (SELECT id FROM webhook_deliveries WHERE webhook_id = w.id AND next_attempt_at IS NOT NULL"
+	" ORDER BY next_attempt_at, id LIMIT 1) WHERE w.due_at > 0";
+
+/* The number that it gives, or 0 for none. */
+static bool read_number(struct db *db, const char *sql, int64_t *number, struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
+	bool has_row;
+
+	if (!statement_row(statement, &has_row, err))
+		return false;
+	*number = column_int(statement, 0);
+	return true;
+}
+
+bool delivery_due_since(struct db *db, instant *at, struct error *err)
+{
+	return read_number(db, due_since_sql, at, err);
+}
+
+/* In an index alone. */
+static const char count_pending_sql[] =
+	"SELECT sum((SELECT count(*) FROM webhook_deliveries WHERE webhook_id = w.id"
+	" AND state = 'pending')) FROM webhooks w WHERE w.due_at > 0";
+
+bool delivery_count_pending(struct db *db, int64_t *count, struct error *err)
+{
+	return read_number(db, count_pending_sql, count, err);
+}
+
 static const char record_sql[] =
 	"UPDATE webhook_deliveries SET state = $2, next_attempt_at = $3, attempts = $4,"
 	" last_attempt_at = $5, last_duration_ms = $6, last_status = $7, last_answer = $8,"

@@ -53,6 +53,12 @@ bool delivery_list_due(struct db *db, struct arena *arena, int64_t webhook_id, i
 		       int limit, struct delivery **deliveries, int *count, struct error *err)
 	MUST_CHECK;
 
+/* Since when the one is due that is so longest, at a webhook that does not rest; 0: none is. */
+bool delivery_due_since(struct db *db, instant *at, struct error *err) MUST_CHECK;
+
+/* Of all webhooks that are told. */
+bool delivery_count_pending(struct db *db, int64_t *count, struct error *err) MUST_CHECK;
+
 /*
  * How an attempt went: writes state, next_attempt_at, attempts, the last_… and finished_at. Where it is
  * done with, the next one of its subject is due. One that is not pending any more stays as it is.

@@ -17,7 +17,9 @@
 #include "worker/webhook_post.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -293,14 +295,33 @@ static void log_result(const struct log *log, const struct webhook_post *post)
 		log_write(log, LOG_WARN, "webhook disabled", disabling);
 }
 
+static void count_result(struct tallies *tallies, const struct webhook_post *post)
+{
+	char labels[TALLY_NAME_BYTES];
+	const char *outcome;
+
+	if (post->webhook_id == NULL)
+		outcome = "webhook_removed";
+	else if (!post->has_failed)
+		outcome = "delivered";
+	else
+		outcome = strcmp(post->state, "pending") == 0 ? "retry" : "given_up";
+	snprintf(labels, sizeof(labels), "trigger=\"%s\",outcome=\"%s\"", post->delivery.trigger,
+		 outcome);
+	tally_add(tallies, "hallpass_webhook_deliveries_total", labels);
+}
+
 static void forget_results(struct session *session)
 {
+	const struct process *process = session->context->process;
+
 	for (int i = 0; i < POSTS_MAX; i++) {
 		struct place *place = &session->places[i];
 
 		if (place->target == NULL || !place->post.is_over)
 			continue;
-		log_result(&session->context->process->log, &place->post);
+		log_result(&process->log, &place->post);
+		count_result(process->tallies, &place->post);
 		arena_release(&place->post.arena);
 		*place = (struct place){0};
 	}

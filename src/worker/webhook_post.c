@@ -137,6 +137,7 @@ bool webhook_post_record(struct webhook_post *post, const struct context *contex
 	verdict_apply(&attempt, random_below(65536), context->arena, &delivery, &webhook,
 		      &post->has_failed);
 	post->webhook_id = arena_strdup(&post->arena, webhook.public_id);
+	post->state = delivery.state;
 	post->disabled_reason = was_disabled ? NULL : webhook.disabled_reason;
 	if (!delivery_record(db, &delivery, post->ended_at, err))
 		return false;

@@ -17,8 +17,9 @@ struct webhook_post {
 	instant began_at, ended_at;
 	bool is_over; /* and outcome is good */
 	struct http_outcome outcome;
-	/* By webhook_post_record(), for the log: */
+	/* By webhook_post_record(), for the log and the counts: */
 	bool has_failed;
+	const char *state;      /* of the delivery now: one of delivery_states */
 	const char *webhook_id; /* public; NULL: the webhook is gone */
 	const char
 		*disabled_reason; /* the webhook was disabled on this occasion; NULL: it was not */

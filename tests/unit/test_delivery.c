@@ -230,6 +230,59 @@ static void all_subjects_are_resumed_with_their_oldest(void **state)
 	assert_string_equal(due_at(&fixture, now, 9), "msg_a msg_c");
 }
 
+static instant due_since(struct fixture *fixture)
+{
+	instant at;
+
+	must(delivery_due_since(fixture->db, &at, &fixture->err), &fixture->err);
+	return at;
+}
+
+static int64_t count_pending(struct fixture *fixture)
+{
+	int64_t count;
+
+	must(delivery_count_pending(fixture->db, &count, &fixture->err), &fixture->err);
+	return count;
+}
+
+static void the_queue_of_all_webhooks_is_measured(void **state)
+{
+	SCOPED(release) struct fixture fixture = open_fixture();
+	const struct webhook other = add_webhook(fixture.db, "wh_2");
+
+	(void)state;
+	assert_int_equal(count_pending(&fixture), 0);
+	assert_int_equal(due_since(&fixture), 0);
+	add(&fixture, "msg_a", "bot_1");
+	add(&fixture, "msg_b", "bot_1");
+	add_to(&fixture, other.id, "msg_o", "bot_1");
+	record(&fixture, "msg_a", "pending", now - MINUTE);
+	assert_int_equal(count_pending(&fixture), 3);
+	assert_int_equal(due_since(&fixture), now - MINUTE);
+	record(&fixture, "msg_a", "delivered", 0);
+	assert_int_equal(count_pending(&fixture), 2);
+	assert_int_equal(due_since(&fixture), now);
+}
+
+/* Else an alert would say that the worker does not get to it. */
+static void a_webhook_that_rests_or_is_disabled_has_nothing_overdue(void **state)
+{
+	SCOPED(release) struct fixture fixture = open_fixture();
+
+	(void)state;
+	add(&fixture, "msg_a", "bot_1");
+	fixture.webhook.paused_until = now + HOUR;
+	must(webhook_change(fixture.db, &fixture.webhook, &fixture.err), &fixture.err);
+	assert_int_equal(due_since(&fixture), now + HOUR);
+	assert_int_equal(count_pending(&fixture), 1);
+	fixture.webhook.disabled_at = now;
+	fixture.webhook.disabled_reason = WEBHOOK_BY_REQUEST;
+	must(webhook_change(fixture.db, &fixture.webhook, &fixture.err), &fixture.err);
+	assert_int_equal(due_since(&fixture), 0);
+	assert_int_equal(count_pending(&fixture), 0);
+}
+
 static int64_t clean_up(struct fixture *fixture, instant before, int limit)
 {
 	int64_t removed;
@@ -268,6 +321,8 @@ int main(void)
 		cmocka_unit_test(one_that_is_repeated_is_due_from_the_start),
 		cmocka_unit_test(one_that_is_repeated_waits_for_what_is_pending_of_its_subject),
 		cmocka_unit_test(all_subjects_are_resumed_with_their_oldest),
+		cmocka_unit_test(the_queue_of_all_webhooks_is_measured),
+		cmocka_unit_test(a_webhook_that_rests_or_is_disabled_has_nothing_overdue),
 		cmocka_unit_test(what_is_old_goes_unless_it_is_still_to_be_told),
 	};
 
