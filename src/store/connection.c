@@ -98,6 +98,27 @@ bool connection_find_by_user(struct db *db, struct arena *arena, int64_t app_id,
 	return find(db, arena, find_by_user_sql, app_id, zoom_user_id, found, connection, err);
 }
 
+static const char find_id_sql[] =
+	"SELECT id FROM zoom_oauth_connections WHERE app_id = $1 AND zoom_user_id = $2";
+
+bool connection_find_id(struct db *db, int64_t app_id, const char *zoom_user_id, int64_t *id,
+			struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, find_id_sql);
+	bool found;
+
+	*id = 0;
+	if (zoom_user_id == NULL)
+		return true;
+	bind_int(statement, 1, app_id);
+	bind_text(statement, 2, zoom_user_id);
+	if (!statement_row(statement, &found, err))
+		return false;
+	if (found)
+		*id = column_int(statement, 0);
+	return true;
+}
+
 static const char find_by_key_sql[] =
 	"SELECT " COLUMNS TABLES " WHERE c.app_id = $1 AND c.deduplication_key = $2";
 

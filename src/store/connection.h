@@ -39,6 +39,11 @@ bool connection_find_by_id(struct db *db, struct arena *arena, int64_t id, bool 
 bool connection_find_by_user(struct db *db, struct arena *arena, int64_t app_id,
 			     const char *zoom_user_id, bool *found, struct connection *connection,
 			     struct error *err) MUST_CHECK;
+
+/* Its id alone; 0 where there is none, and for NULL. */
+bool connection_find_id(struct db *db, int64_t app_id, const char *zoom_user_id, int64_t *id,
+			struct error *err) MUST_CHECK;
+
 bool connection_find_by_key(struct db *db, struct arena *arena, int64_t app_id,
 			    const char *deduplication_key, bool *found,
 			    struct connection *connection, struct error *err) MUST_CHECK;

@@ -27,20 +27,44 @@ static void bind_host(struct statement *statement, int64_t app_id, int64_t meeti
 	bind_int(statement, 4, at);
 }
 
+static bool confirm(struct db *db, const char *sql, int64_t app_id, int64_t meeting_id,
+		    int64_t connection_id, instant at, bool *is_confirmed, struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
+
+	bind_host(statement, app_id, meeting_id, connection_id, at);
+	return statement_change(statement, is_confirmed, err);
+}
+
 bool meeting_learn(struct db *db, int64_t app_id, int64_t meeting_id, int64_t connection_id,
 		   instant at, struct error *err)
 {
-	SCOPED(statement_release) struct statement *confirm = db_statement(db, confirm_sql);
 	SCOPED(statement_release) struct statement *learn = db_statement(db, learn_sql);
-	bool confirmed;
+	bool is_confirmed;
 
-	bind_host(confirm, app_id, meeting_id, connection_id, at);
-	if (!statement_change(confirm, &confirmed, err))
+	if (!confirm(db, confirm_sql, app_id, meeting_id, connection_id, at, &is_confirmed, err))
 		return false;
-	if (confirmed)
+	if (is_confirmed)
 		return true;
 	bind_host(learn, app_id, meeting_id, connection_id, at);
 	return statement_done(learn, err);
+}
+
+/* Where all of it is news at once, one statement does. */
+static const char confirm_start_sql[] =
+	"UPDATE zoom_meetings SET known_at = $4, is_live = 1, live_at = $4 WHERE meeting_id = $1"
+	" AND app_id = $2 AND connection_id = $3 AND known_at <= $4 AND live_at < $4";
+
+bool meeting_start(struct db *db, int64_t app_id, int64_t meeting_id, int64_t connection_id,
+		   instant at, struct error *err)
+{
+	bool is_confirmed;
+
+	if (!confirm(db, confirm_start_sql, app_id, meeting_id, connection_id, at, &is_confirmed,
+		     err))
+		return false;
+	return is_confirmed || (meeting_learn(db, app_id, meeting_id, connection_id, at, err) &&
+				meeting_set_live(db, app_id, meeting_id, true, at, err));
 }
 
 /* A statement about one meeting at a time. */

@@ -20,6 +20,10 @@ struct meeting {
 bool meeting_learn(struct db *db, int64_t app_id, int64_t meeting_id, int64_t connection_id,
 		   instant at, struct error *err) MUST_CHECK;
 
+/* The same, and it has started. */
+bool meeting_start(struct db *db, int64_t app_id, int64_t meeting_id, int64_t connection_id,
+		   instant at, struct error *err) MUST_CHECK;
+
 /* It is gone. The row stays a while, so that a late event does not bring it back. */
 bool meeting_forget(struct db *db, int64_t app_id, int64_t meeting_id, instant at,
 		    struct error *err) MUST_CHECK;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { MEETING = 123 };
+enum { MEETING = 123, TEXT_BYTES = 80 };
 
 static const char host_sql[] =
 	"SELECT connection_id FROM zoom_meetings WHERE meeting_id = 123 AND app_id = 1";
@@ -173,6 +173,51 @@ static void an_end_that_comes_before_its_start_stands_and_the_host_is_learned_al
 	assert_int_equal(test_database_number(database.db, live_sql), 0);
 }
 
+enum { OTHER_MEETING = 124 };
+
+static const char same_sql[] =
+	"SELECT count(*) FROM zoom_meetings a JOIN zoom_meetings b ON b.meeting_id = 124"
+	" AND b.connection_id IS a.connection_id AND b.known_at = a.known_at AND b.is_live = a.is_live"
+	" AND b.live_at = a.live_at WHERE a.meeting_id = 123";
+
+/* What may be known of a meeting when the news comes that it has started. */
+static const char *const before_start[] = {
+	"SELECT 1",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, 1, 100, 0, 0)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, 1, 100, 1, 100)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, 1, 100, 0, 100)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, 1, 90, 0, 100)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, 1, 100, 1, 90)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, 2, 100, 0, 0)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, NULL, 100, 0, 0)",
+	"INSERT INTO zoom_meetings VALUES (%d, 1, NULL, 0, 0, 100)",
+};
+
+static void compare_start(const char *before, instant at)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+	struct db *db = database.db;
+	struct error err = {0};
+	char sql[TEXT_BYTES];
+
+	for (int meeting = MEETING; meeting <= OTHER_MEETING; meeting++) {
+		snprintf(sql, sizeof(sql), before, meeting);
+		must(db_script(db, sql, &err), &err);
+	}
+	must(meeting_start(db, TEST_APP, MEETING, TEST_ADA, at, &err), &err);
+	must(meeting_learn(db, TEST_APP, OTHER_MEETING, TEST_ADA, at, &err), &err);
+	must(meeting_set_live(db, TEST_APP, OTHER_MEETING, true, at, &err), &err);
+	assert_int_equal(test_database_number(db, same_sql), 1);
+}
+
+static void a_start_tells_who_the_host_is_and_that_the_meeting_is_live(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(before_start); i++)
+		for (instant at = 80; at <= 110; at += 10)
+			compare_start(before_start[i], at);
+}
+
 static void all_that_a_connection_hosts_is_removed_and_no_more(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
@@ -298,6 +343,7 @@ int main(void)
 		cmocka_unit_test(a_meeting_is_live_from_its_start_to_its_end),
 		cmocka_unit_test(
 			an_end_that_comes_before_its_start_stands_and_the_host_is_learned_all_the_same),
+		cmocka_unit_test(a_start_tells_who_the_host_is_and_that_the_meeting_is_live),
 		cmocka_unit_test(all_that_a_connection_hosts_is_removed_and_no_more),
 		cmocka_unit_test(meetings_are_listed_by_pages_without_the_forgotten),
 		cmocka_unit_test(what_nothing_has_confirmed_for_long_is_dropped_a_few_at_a_time),
