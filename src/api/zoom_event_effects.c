@@ -19,36 +19,52 @@ static bool find_user(const struct zoom_event_effect *effect, const char *zoom_u
 				       found, connection, err);
 }
 
+/* The id of that connection, which is mostly known already; 0: there is none. */
+static bool find_user_id(const struct zoom_event_effect *effect, const char *zoom_user_id,
+			 int64_t *connection_id, struct error *err)
+{
+	if (zoom_user_id == zoom_event_user(effect->event)) {
+		*connection_id = effect->user_connection_id;
+		return true;
+	}
+	return connection_find_id(effect->db, effect->app->id, zoom_user_id, connection_id, err);
+}
+
 /* A meeting that was ours may have another host now, who has no connection. */
 static bool learn_host(struct zoom_event_effect *effect, struct error *err)
 {
 	const int64_t app_id = effect->app->id, meeting_id = effect->event->meeting_id;
-	struct connection host;
-	bool is_ours;
+	int64_t host;
 
 	if (effect->event->host_id == NULL)
 		return true;
-	if (!find_user(effect, effect->event->host_id, &is_ours, &host, err))
+	if (!find_user_id(effect, effect->event->host_id, &host, err))
 		return false;
-	if (!is_ours)
+	if (host == 0)
 		return meeting_forget_if_known(effect->db, app_id, meeting_id, effect->at, err);
-	return meeting_learn(effect->db, app_id, meeting_id, host.id, effect->at, err);
+	return meeting_learn(effect->db, app_id, meeting_id, host, effect->at, err);
 }
 
 static bool start_meeting(struct zoom_event_effect *effect, struct error *err)
 {
+	const int64_t app_id = effect->app->id, meeting_id = effect->event->meeting_id;
+	int64_t host;
+
+	if (!find_user_id(effect, effect->event->host_id, &host, err))
+		return false;
+	if (host != 0)
+		return meeting_start(effect->db, app_id, meeting_id, host, effect->at, err);
 	return learn_host(effect, err) &&
-	       meeting_set_live(effect->db, effect->app->id, effect->event->meeting_id, true,
-				effect->at, err);
+	       meeting_set_live(effect->db, app_id, meeting_id, true, effect->at, err);
 }
 
 /* Only of our own hosts' meetings is it noted that they are no more where they were not known. */
-static bool forget_meeting(struct zoom_event_effect *effect, bool is_ours, struct error *err)
+static bool forget_meeting(struct zoom_event_effect *effect, int64_t host, struct error *err)
 {
 	const int64_t app_id = effect->app->id, meeting_id = effect->event->meeting_id;
 
-	return is_ours ? meeting_forget(effect->db, app_id, meeting_id, effect->at, err)
-		       : meeting_forget_if_known(effect->db, app_id, meeting_id, effect->at, err);
+	return host != 0 ? meeting_forget(effect->db, app_id, meeting_id, effect->at, err)
+			 : meeting_forget_if_known(effect->db, app_id, meeting_id, effect->at, err);
 }
 
 /* Nobody can join a one-off instant meeting again; every other one may start anew under its id. */
@@ -56,40 +72,37 @@ static bool end_meeting(struct zoom_event_effect *effect, struct error *err)
 {
 	const struct zoom_event *event = effect->event;
 	const int64_t app_id = effect->app->id;
-	struct connection host;
-	bool is_ours;
+	int64_t host;
 
-	if (!find_user(effect, event->host_id, &is_ours, &host, err) ||
+	if (!find_user_id(effect, event->host_id, &host, err) ||
 	    !participant_note_end(effect->db, app_id, event->meeting_id, effect->at, err))
 		return false;
-	if (event->meeting_type == ZOOM_MEETING_INSTANT && !forget_meeting(effect, is_ours, err))
+	if (event->meeting_type == ZOOM_MEETING_INSTANT && !forget_meeting(effect, host, err))
 		return false;
-	return is_ours ? meeting_end(effect->db, app_id, event->meeting_id, effect->at, err)
-		       : meeting_set_live(effect->db, app_id, event->meeting_id, false, effect->at,
-					  err);
+	return host != 0 ? meeting_end(effect->db, app_id, event->meeting_id, effect->at, err)
+			 : meeting_set_live(effect->db, app_id, event->meeting_id, false,
+					    effect->at, err);
 }
 
 static bool delete_meeting(struct zoom_event_effect *effect, struct error *err)
 {
-	struct connection host;
-	bool is_ours;
+	int64_t host;
 
 	if (effect->event->is_one_occurrence)
 		return true;
-	return find_user(effect, effect->event->host_id, &is_ours, &host, err) &&
-	       forget_meeting(effect, is_ours, err);
+	return find_user_id(effect, effect->event->host_id, &host, err) &&
+	       forget_meeting(effect, host, err);
 }
 
 static bool note_participant(struct zoom_event_effect *effect, struct error *err)
 {
 	const struct zoom_event *event = effect->event;
-	struct connection connection;
-	bool is_ours;
+	int64_t user;
 
-	if (!find_user(effect, event->participant_user_id, &is_ours, &connection, err))
+	if (!find_user_id(effect, event->participant_user_id, &user, err))
 		return false;
-	return !is_ours ||
-	       participant_note(effect->db, effect->app->id, event->meeting_id, connection.id,
+	return user == 0 ||
+	       participant_note(effect->db, effect->app->id, event->meeting_id, user,
 				event->kind == ZOOM_EVENT_PARTICIPANT_JOINED, effect->at, err);
 }
 

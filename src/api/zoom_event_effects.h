@@ -16,6 +16,7 @@ struct zoom_event_effect {
 	struct arena *arena;
 	const struct app *app;
 	const struct zoom_event *event;
+	int64_t user_connection_id; /* of zoom_event_user(); 0: there is none. For zoom_event_apply() */
 	instant now;
 	instant at;        /* when it happened, by Zoom's clock */
 	bool wakes_worker; /* set where there is work for the worker after the commit */

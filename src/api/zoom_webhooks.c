@@ -1,6 +1,7 @@
 #include "api/zoom_webhooks.h"
 
 #include "api/zoom_event_effects.h"
+#include "api/zoom_event_storing.h"
 #include "base/crypto.h"
 #include "base/doorbell.h"
 #include "base/failpoint.h"
@@ -8,8 +9,6 @@
 #include "serve/context.h"
 #include "store/app.h"
 #include "store/app_cache.h"
-#include "store/event.h"
-#include "store/group_commit.h"
 #include "store/log_entry.h"
 #include "store/transaction.h"
 #include "zoom/event.h"
@@ -22,6 +21,8 @@ enum { GUESSED_BODY_BYTES_MAX = 64 << 10 };
 
 /* A delivery on its way: what came, which apps it may be for, and which of them their secrets prove. */
 struct delivery {
+	/* Proves it by what the database says, and acts on it. */
+	bool (*serve)(struct delivery *delivery, struct response *response, struct error *err);
 	struct context *context; /* of the thread that works on it, but for what is stored */
 	struct arena *arena;
 	const struct request *request;
@@ -34,29 +35,12 @@ struct delivery {
 	int app_count;
 	bool is_named; /* the address or a client id says which apps; else they are guesses */
 	const char *address_id; /* of the app whose own address it is; NULL: the shared one */
-	bool is_from_cache;     /* so is the app, which may have another secret by now */
 	const struct app **proved;
 	int proved_count;
 	const char *secret;  /* that proved it */
 	bool has_unreadable; /* some app's secret could not be tried, for no key opens it */
+	struct zoom_event_storing storing;
 };
-
-static struct delivery delivery_of(struct context *context, const struct request *request)
-{
-	const long tolerance_s = context->process->config.webhook_tolerance_s;
-	struct delivery delivery = {
-		.context = context,
-		.arena = context->arena,
-		.request = request,
-		.signature = request_header(request, "x-zm-signature"),
-		.timestamp = request_header(request, "x-zm-request-timestamp"),
-		.now = context_now(context),
-	};
-
-	delivery.is_fresh = zoom_timestamp_is_fresh(delivery.timestamp, delivery.now, tolerance_s);
-	delivery.latest = delivery.now + tolerance_s * SECOND;
-	return delivery;
-}
 
 /*
  * What cannot be read is kept until the signature is checked: to a stranger the answer is that it is not
@@ -71,6 +55,27 @@ static void read_event(struct delivery *delivery)
 	    !zoom_event_read(body, &delivery->event, &delivery->unreadable))
 		delivery->event = (struct zoom_event){.name = ""};
 	zoom_event_keep(&delivery->event, delivery->arena);
+}
+
+static struct delivery *receive(struct context *context, const struct request *request)
+{
+	const long tolerance_s = context->process->config.webhook_tolerance_s;
+	struct delivery *delivery = arena_alloc(context->arena, sizeof(*delivery));
+
+	*delivery = (struct delivery){
+		.context = context,
+		.arena = context->arena,
+		.request = request,
+		.signature = request_header(request, "x-zm-signature"),
+		.timestamp = request_header(request, "x-zm-request-timestamp"),
+		.now = context_now(context),
+	};
+
+	delivery->is_fresh =
+		zoom_timestamp_is_fresh(delivery->timestamp, delivery->now, tolerance_s);
+	delivery->latest = delivery->now + tolerance_s * SECOND;
+	read_event(delivery);
+	return delivery;
 }
 
 static bool is_provable(const struct delivery *delivery)
@@ -127,13 +132,6 @@ static const char *client_id_of(const struct delivery *delivery)
 	return header != NULL && *header != '\0' ? header : delivery->event.client_id;
 }
 
-static const char *user_of(const struct zoom_event *event)
-{
-	if (event->user_id != NULL)
-		return event->user_id;
-	return event->host_id != NULL ? event->host_id : event->participant_user_id;
-}
-
 /* The client id is only a hint: it is not signed, or not until a secret has proved it. */
 static bool find_likely_apps(struct delivery *delivery, struct error *err)
 {
@@ -142,10 +140,10 @@ static bool find_likely_apps(struct delivery *delivery, struct error *err)
 	const char *client_id = client_id_of(delivery);
 	struct app *apps;
 
-	if (client_id == NULL && event->account_id == NULL && user_of(event) == NULL)
+	if (client_id == NULL && event->account_id == NULL && zoom_event_user(event) == NULL)
 		return true;
 	if (!app_list_candidates(context->db, context->arena, client_id, event->account_id,
-				 user_of(event), &apps, &delivery->app_count, err))
+				 zoom_event_user(event), &apps, &delivery->app_count, err))
 		return false;
 	delivery->apps = apps;
 	delivery->is_named = client_id != NULL;
@@ -168,24 +166,14 @@ static bool prove_for_unlikely_apps(struct delivery *delivery, struct error *err
 	return true;
 }
 
-static struct zoom_event_effect effect_of(const struct delivery *delivery, struct db *db,
-					  const struct app *app)
+/* When it happened. A clock that runs ahead must not make later knowledge look old. */
+static instant time_of(const struct delivery *delivery)
 {
-	struct zoom_event_effect effect = {
-		.db = db,
-		.arena = delivery->arena,
-		.app = app,
-		.event = &delivery->event,
-		.now = delivery->now,
-		.at = delivery->event.event_at,
-	};
+	const instant at = delivery->event.event_at;
 
-	/* A clock that runs ahead must not make later knowledge look old. */
-	if (effect.at == 0)
-		effect.at = delivery->now;
-	else if (effect.at > delivery->latest)
-		effect.at = delivery->latest;
-	return effect;
+	if (at == 0)
+		return delivery->now;
+	return at < delivery->latest ? at : delivery->latest;
 }
 
 static bool commit(struct transaction *transaction, const struct delivery *delivery,
@@ -227,7 +215,14 @@ static bool note_rejection(struct delivery *delivery, struct error *err)
 		return false;
 	for (int i = 0; i < delivery->app_count; i++) {
 		const struct app *app = &delivery->apps[i];
-		struct zoom_event_effect effect = effect_of(delivery, db, app);
+		struct zoom_event_effect effect = {
+			.db = db,
+			.arena = delivery->arena,
+			.app = app,
+			.event = &delivery->event,
+			.now = delivery->now,
+			.at = time_of(delivery),
+		};
 
 		if (app->webhook_secret.bytes == NULL)
 			continue;
@@ -315,70 +310,6 @@ static bool answer_url_validation(struct delivery *delivery, struct response *re
 	return true;
 }
 
-static bool store_for_app(struct zoom_event_effect *effect, const unsigned char *body_sha256,
-			  bool *is_new, struct error *err)
-{
-	const int64_t app_id = effect->app->id;
-	const struct log_event entry = {
-		.app_id = app_id,
-		.zoom_user_id = user_of(effect->event),
-		.name = effect->event->name,
-		.meeting_id = effect->event->meeting_id,
-		.event_at = effect->event->event_at,
-		.body_sha256 = body_sha256,
-		.now = effect->now,
-	};
-
-	if (!log_entry_add_event(effect->db, &entry, is_new, err))
-		return false;
-	return !*is_new ||
-	       (zoom_event_apply(effect, err) &&
-		event_count(effect->db, app_id, effect->event->name, effect->now, err) &&
-		app_note_verified_webhook(effect->db, app_id, effect->now, err));
-}
-
-/* A delivery's part of a group's transaction, and what came of it. */
-struct storing {
-	struct delivery delivery;
-	unsigned char body_sha256[SHA256_BYTES];
-	bool is_outdated; /* nothing was stored: the secret that proved it is not the app's any more */
-	bool *is_new;     /* to that app of the proved; else it had this event already */
-	bool is_news, wakes_worker;
-};
-
-static bool check_cached(const struct delivery *delivery, struct db *db, bool *is_outdated,
-			 struct error *err)
-{
-	const struct app *app = delivery->proved[0];
-	bool has = true;
-
-	if (delivery->is_from_cache &&
-	    !app_has_webhook_secret(db, app->id, app->webhook_secret, &has, err))
-		return false;
-	*is_outdated = !has;
-	return true;
-}
-
-static bool store_in_group(struct db *db, void *part, struct error *err)
-{
-	struct storing *storing = part;
-	const struct delivery *delivery = &storing->delivery;
-
-	storing->is_news = storing->wakes_worker = false;
-	if (!check_cached(delivery, db, &storing->is_outdated, err))
-		return false;
-	for (int i = 0; i < delivery->proved_count && !storing->is_outdated; i++) {
-		struct zoom_event_effect effect = effect_of(delivery, db, delivery->proved[i]);
-
-		if (!store_for_app(&effect, storing->body_sha256, &storing->is_new[i], err))
-			return false;
-		storing->is_news |= storing->is_new[i];
-		storing->wakes_worker |= effect.wakes_worker;
-	}
-	failpoint("event.storing");
-	return true;
-}
-
 static void count(const struct context *context, const char *app, const char *outcome)
 {
 	static const char family[] = "hallpass_zoom_events_total";
@@ -406,46 +337,55 @@ static void count_unproved(const struct delivery *delivery, const char *outcome)
 		count(delivery->context, "", outcome);
 }
 
-static void count_stored(const struct context *context, const struct storing *storing)
+/* An app that was found has changed, or is gone. */
+static bool serve_anew(struct delivery *delivery, struct context *context,
+		       struct response *response, struct error *err)
 {
-	for (int i = 0; i < storing->delivery.proved_count; i++)
-		count(context, storing->delivery.proved[i]->public_id,
-		      storing->is_new[i] ? "accepted" : "duplicate");
+	delivery->context = context;
+	delivery->apps = NULL;
+	delivery->app_count = delivery->proved_count = 0;
+	delivery->has_unreadable = false;
+	return delivery->serve(delivery, response, err);
 }
 
-/* What the cache cannot tell, a rejection above all, the database decides. */
-static bool serve_from_database(struct delivery *delivery, struct response *response,
-				struct error *err);
-
 /* Whatever it changes is on the disk before Zoom hears that it need not send it again. */
-static bool answer_stored(struct context *context, void *part, struct response *response,
+static bool answer_stored(struct context *context, void *answered, struct response *response,
 			  struct error *err)
 {
-	struct storing *storing = part;
+	struct delivery *delivery = answered;
+	const struct zoom_event_storing *storing = &delivery->storing;
 
-	if (storing->is_outdated) {
-		storing->delivery.context = context;
-		return serve_from_database(&storing->delivery, response, err);
-	}
+	if (storing->is_outdated)
+		return serve_anew(delivery, context, response, err);
 	if (storing->wakes_worker)
 		doorbell_ring(context->process->config.database);
-	count_stored(context, storing);
+	for (int i = 0; i < storing->app_count; i++)
+		count(context, storing->apps[i]->public_id,
+		      storing->is_new[i] ? "accepted" : "duplicate");
 	failpoint("event.stored");
 	respond_json(response, context->arena, 200,
 		     json_pack("{s:s}", "status", storing->is_news ? "ok" : "already_handled"));
 	return true;
 }
 
-static void store_later(const struct delivery *delivery)
+static void store_later(struct delivery *delivery)
 {
-	struct storing *storing = arena_alloc(delivery->arena, sizeof(*storing));
+	struct zoom_event_storing *storing = &delivery->storing;
 
-	storing->delivery = *delivery;
-	storing->is_new = arena_alloc(delivery->arena,
-				      (size_t)delivery->proved_count * sizeof(*storing->is_new));
+	*storing = (struct zoom_event_storing){
+		.event = &delivery->event,
+		.arena = delivery->arena,
+		.apps = delivery->proved,
+		.app_count = delivery->proved_count,
+		.now = delivery->now,
+		.at = time_of(delivery),
+		.is_new = arena_alloc(delivery->arena,
+				      (size_t)delivery->proved_count * sizeof(*storing->is_new)),
+	};
 	sha256(delivery->request->body, delivery->request->body_size, storing->body_sha256);
 	failpoint("event.received");
-	delivery->context->later = (struct later){store_in_group, answer_stored, storing};
+	delivery->context->later =
+		(struct later){&zoom_event_storing_work, answer_stored, storing, delivery};
 }
 
 static bool act(struct delivery *delivery, struct response *response, struct error *err)
@@ -470,16 +410,22 @@ static bool act(struct delivery *delivery, struct response *response, struct err
 	return true;
 }
 
+static bool serve_for_all_apps(struct delivery *delivery, struct response *response,
+			       struct error *err)
+{
+	if (!context_open_db(delivery->context, err) || !find_likely_apps(delivery, err))
+		return false;
+	prove(delivery, delivery->apps, delivery->app_count);
+	return prove_for_unlikely_apps(delivery, err) && act(delivery, response, err);
+}
+
 bool post_zoom_event(struct context *context, const struct request *request,
 		     struct response *response, struct error *err)
 {
-	struct delivery delivery = delivery_of(context, request);
+	struct delivery *delivery = receive(context, request);
 
-	read_event(&delivery);
-	if (!context_open_db(context, err) || !find_likely_apps(&delivery, err))
-		return false;
-	prove(&delivery, delivery.apps, delivery.app_count);
-	return prove_for_unlikely_apps(&delivery, err) && act(&delivery, response, err);
+	delivery->serve = serve_for_all_apps;
+	return serve_for_all_apps(delivery, response, err);
 }
 
 /* The app of the address as this process knows it, if that is enough to prove the event. */
@@ -496,18 +442,16 @@ static bool prove_from_cache(struct delivery *delivery)
 	    !zoom_signature_is_valid(delivery->secret, delivery->timestamp, delivery->request->body,
 				     delivery->request->body_size, delivery->signature))
 		return false;
-	delivery->is_from_cache = true;
 	delivery->proved = arena_alloc(delivery->arena, sizeof(*delivery->proved));
 	delivery->proved[0] = app;
 	delivery->proved_count = 1;
 	return true;
 }
 
-static bool serve_from_database(struct delivery *delivery, struct response *response,
-				struct error *err)
+/* What the cache cannot tell, a rejection above all, the database decides. */
+static bool serve_for_app_of_address(struct delivery *delivery, struct response *response,
+				     struct error *err)
 {
-	delivery->is_from_cache = false;
-	delivery->proved_count = 0;
 	if (!context_open_db(delivery->context, err) || !find_app_of_address(delivery, err))
 		return false;
 	prove(delivery, delivery->apps, delivery->app_count);
@@ -520,11 +464,11 @@ static bool serve_from_database(struct delivery *delivery, struct response *resp
 bool post_zoom_app_event(struct context *context, const struct request *request,
 			 struct response *response, struct error *err)
 {
-	struct delivery delivery = delivery_of(context, request);
+	struct delivery *delivery = receive(context, request);
 
-	read_event(&delivery);
-	if (!prove_from_cache(&delivery))
-		return serve_from_database(&delivery, response, err);
-	store_later(&delivery);
+	delivery->serve = serve_for_app_of_address;
+	if (!prove_from_cache(delivery))
+		return serve_for_app_of_address(delivery, response, err);
+	store_later(delivery);
 	return true;
 }

@@ -20,10 +20,10 @@ struct response;
  * whatever thread, and once that is on the disk the answer to it, with the request's arena.
  */
 struct later {
-	group_work *store; /* NULL: nothing is left */
+	const struct group_work *work; /* NULL: nothing is left */
 	bool (*answer)(struct context *context, void *part, struct response *response,
 		       struct error *err);
-	void *part;
+	void *part, *answered; /* of the work, and of the answer */
 };
 
 struct context {

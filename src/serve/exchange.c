@@ -128,7 +128,7 @@ static void enter(struct exchange *exchange, struct context *context)
 static void leave(struct exchange *exchange, struct context *context, bool handled)
 {
 	exchange->later = context->later;
-	exchange->pending = (struct group_member){.work = context->later.store,
+	exchange->pending = (struct group_member){.work = context->later.work,
 						  .part = context->later.part,
 						  .err = &exchange->err};
 	context->arena = NULL;
@@ -158,7 +158,7 @@ static bool answer(struct exchange *exchange, struct context *context)
 	if (!exchange->pending.is_stored)
 		return false;
 	exchange->err = (struct error){0}; /* of an attempt before the one that succeeded */
-	return exchange->later.answer(context, exchange->later.part, &exchange->response,
+	return exchange->later.answer(context, exchange->later.answered, &exchange->response,
 				      &exchange->err);
 }
 

@@ -17,18 +17,20 @@ static const char count_sql[] =
 	"INSERT INTO zoom_event_counts (app_id, name, count, last_at)"
 	" SELECT $1, CASE WHEN EXISTS (SELECT 1 FROM zoom_event_counts WHERE app_id = $1 AND name = $2)"
 	"  OR (SELECT count(*) FROM zoom_event_counts WHERE app_id = $1 AND name <> $3) < $4"
-	"  THEN $2 ELSE $3 END, 1, $5 WHERE 1 = 1"
+	"  THEN $2 ELSE $3 END, $5, $6 WHERE 1 = 1"
 	" ON CONFLICT (app_id, name) DO UPDATE"
-	" SET count = zoom_event_counts.count + 1, last_at = excluded.last_at";
+	" SET count = zoom_event_counts.count + excluded.count, last_at = excluded.last_at";
 
-bool event_count(struct db *db, int64_t app_id, const char *name, instant now, struct error *err)
+bool event_count(struct db *db, int64_t app_id, const char *name, int64_t count, instant now,
+		 struct error *err)
 {
-	SCOPED(statement_release) struct statement *count = db_statement(db, count_sql);
+	SCOPED(statement_release) struct statement *add = db_statement(db, count_sql);
 
-	bind_int(count, 1, app_id);
-	bind_text(count, 2, event_countable_name(name));
-	bind_text(count, 3, EVENT_NAME_OTHER);
-	bind_int(count, 4, EVENT_NAMES_MAX);
-	bind_int(count, 5, now);
-	return statement_done(count, err);
+	bind_int(add, 1, app_id);
+	bind_text(add, 2, event_countable_name(name));
+	bind_text(add, 3, EVENT_NAME_OTHER);
+	bind_int(add, 4, EVENT_NAMES_MAX);
+	bind_int(add, 5, count);
+	bind_int(add, 6, now);
+	return statement_done(add, err);
 }

@@ -2,6 +2,8 @@
 
 #include "store/transaction.h"
 
+#include <assert.h>
+
 /* That wait at a time: more would make neither fuller pages nor fewer commits, only memory. */
 enum { MEMBERS_MAX = 256 };
 
@@ -79,24 +81,33 @@ struct group_member *group_refuse(struct group_queue *queue, const struct error 
 	return members;
 }
 
-/* The member whose work failed, or NULL where that of all is done. */
-static struct group_member *work_together(struct db *db, struct group_member *members)
+static bool work_together(struct db *db, struct group_member *members, struct error *err)
 {
+	const struct group_work *work;
+
+	if (members == NULL)
+		return true;
+	work = members->work;
+	if (!work->begin(db, members, err))
+		return false;
 	for (struct group_member *member = members; member != NULL; member = member->next) {
-		member->is_stored = member->work(db, member->part, member->err);
-		if (!member->is_stored)
-			return member;
+		assert(member->work == work);
+		if (!work->store(db, member->part, err))
+			return false;
 	}
-	return NULL;
+	return work->end(db, members, err);
 }
 
 void group_commit_alone(struct db *db, struct group_member *member)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct group_member *next = member->next;
 
+	member->next = NULL;
 	member->is_stored = transaction_begin(&transaction, db, member->err) &&
-			    member->work(db, member->part, member->err) &&
+			    work_together(db, member, member->err) &&
 			    transaction_commit(&transaction, member->err);
+	member->next = next;
 }
 
 /* What the others would meet with as well. */
@@ -128,16 +139,16 @@ struct group_member *group_commit(struct db *db, struct group_queue *queue)
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct error why = {0};
 	const bool began = transaction_begin_first(&transaction, db, &why);
-	struct group_member *members = take_all(queue), *failed = NULL;
+	struct group_member *members = take_all(queue);
+	const bool worked = began && work_together(db, members, &why);
 
-	if (began)
-		failed = work_together(db, members);
-	if (failed != NULL)
-		why = *failed->err;
-	if (began && failed == NULL && transaction_commit(&transaction, &why))
+	if (worked && transaction_commit(&transaction, &why)) {
+		for (struct group_member *member = members; member != NULL; member = member->next)
+			member->is_stored = true;
 		return members;
+	}
 	transaction_end(&transaction);
-	if (failed != NULL && !is_of_database(&why))
+	if (began && !worked && !is_of_database(&why))
 		store_one_by_one(db, members);
 	else
 		fail_all(members, &why);

@@ -25,14 +25,23 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/*
- * One member's part of the transaction. It may run more than once, what an earlier run stored being
- * undone: only the last one counts, and so must leave in `part` what it would have left alone.
- */
-typedef bool group_work(struct db *db, void *part, struct error *err);
+struct group_member;
 
+/*
+ * What there is to do inside the transaction: for each member its own part, and before and after that what
+ * it is enough to do once for all of them. It may run more than once, and with fewer members, what an
+ * earlier run stored being undone: only the last run counts, and so must leave in the parts what it would have
+ * left alone.
+ */
+struct group_work {
+	bool (*begin)(struct db *db, struct group_member *members, struct error *err);
+	bool (*store)(struct db *db, void *part, struct error *err);
+	bool (*end)(struct db *db, struct group_member *members, struct error *err);
+};
+
+/* All members of a queue have the same work. */
 struct group_member {
-	group_work *work;
+	const struct group_work *work;
 	void *part;
 	void *owner;       /* what it is part of, for whoever gets it back */
 	bool is_stored;    /* by group_commit() … */

@@ -58,22 +58,40 @@ bool log_entry_add(struct db *db, const struct log_entry *entry, struct error *e
 	return statement_done(add, err);
 }
 
+static const char has_timeless_event_sql[] =
+	"SELECT 1 FROM zoom_log WHERE event_at = 0 AND app_id = $1 AND body_hash = $2";
+
 /* What was handled before an upgrade from version 1 has no time. */
+static bool has_timeless_event(struct db *db, const struct log_event *event, bool *has,
+			       struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *find = db_statement(db, has_timeless_event_sql);
+
+	bind_int(find, 1, event->app_id);
+	bind_blob(find, 2, event->body_sha256, BODY_HASH_BYTES);
+	return statement_row(find, has, err);
+}
+
+/* An INSERT that reads its own table, too, has SQLite make a temporary one: three times the work. */
 static const char add_event_sql[] =
 	"INSERT INTO zoom_log (app_id, connection_id, at, type, name, meeting_id, event_at, body_hash)"
-	" SELECT $1, (SELECT id FROM zoom_oauth_connections WHERE app_id = $1 AND zoom_user_id = $2),"
-	"  $3, $4, $5, $6, $7, $8"
-	" WHERE NOT EXISTS (SELECT 1 FROM zoom_log"
-	"  WHERE event_at = 0 AND app_id = $1 AND body_hash = $8)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 	" ON CONFLICT (event_at, app_id, body_hash) WHERE body_hash IS NOT NULL DO NOTHING";
 
 bool log_entry_add_event(struct db *db, const struct log_event *event, bool *is_new,
 			 struct error *err)
 {
 	SCOPED(statement_release) struct statement *add = db_statement(db, add_event_sql);
+	bool is_timeless;
 
+	if (!has_timeless_event(db, event, &is_timeless, err))
+		return false;
+	*is_new = false;
+	if (is_timeless)
+		return true;
 	bind_int(add, 1, event->app_id);
-	bind_text(add, 2, event->zoom_user_id);
+	bind_int_or_null(add, 2, event->connection_id);
 	bind_int(add, 3, event->now);
 	bind_int(add, 4, LOG_EVENT_ACCEPTED);
 	bind_text(add, 5, event_countable_name(event->name));

@@ -51,7 +51,7 @@ bool log_entry_add(struct db *db, const struct log_entry *entry, struct error *e
 /* An event whose signature was right. */
 struct log_event {
 	int64_t app_id;
-	const char *zoom_user_id; /* whom it is about, connected or not; NULL: nobody */
+	int64_t connection_id; /* of whom it is about; 0: of nobody who is connected */
 	const char *name;
 	int64_t meeting_id; /* 0: of none */
 	instant event_at;   /* by Zoom's clock, as the body says; 0: it does not */

@@ -316,6 +316,13 @@ bool zoom_event_read(const json_t *body, struct zoom_event *event, struct error 
 	return true;
 }
 
+const char *zoom_event_user(const struct zoom_event *event)
+{
+	if (event->user_id != NULL)
+		return event->user_id;
+	return event->host_id != NULL ? event->host_id : event->participant_user_id;
+}
+
 void zoom_event_keep(struct zoom_event *event, struct arena *arena)
 {
 	const char **const strings[] = {

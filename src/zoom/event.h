@@ -55,6 +55,9 @@ struct zoom_event {
  */
 bool zoom_event_read(const json_t *body, struct zoom_event *event, struct error *err) MUST_CHECK;
 
+/* Whom it is about, by Zoom's id; NULL: nobody. */
+const char *zoom_event_user(const struct zoom_event *event);
+
 /* Copies its strings into the arena, so that it may outlive the JSON. */
 void zoom_event_keep(struct zoom_event *event, struct arena *arena);
 

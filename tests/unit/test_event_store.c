@@ -24,7 +24,7 @@ static void count(struct db *db, const char *name, instant now)
 {
 	struct error err = {0};
 
-	must(event_count(db, TEST_APP, name, now, &err), &err);
+	must(event_count(db, TEST_APP, name, 1, now, &err), &err);
 }
 
 static void events_are_counted_by_name(void **state)
@@ -36,10 +36,13 @@ static void events_are_counted_by_name(void **state)
 	count(database.db, "meeting.started", 100);
 	count(database.db, "meeting.started", 200);
 	count(database.db, "app_deauthorized", 300);
-	must(event_count(database.db, TEST_OTHER_APP, "meeting.started", 400, &err), &err);
+	must(event_count(database.db, TEST_OTHER_APP, "meeting.started", 5, 400, &err), &err);
 	assert_int_equal(test_database_number(database.db, count_of_started_sql), 2);
 	assert_int_equal(test_database_number(database.db, last_started_sql), 200);
 	assert_int_equal(test_database_number(database.db, count_of_names_sql), 2);
+	must(event_count(database.db, TEST_APP, "meeting.started", 40, 500, &err), &err);
+	assert_int_equal(test_database_number(database.db, count_of_started_sql), 42);
+	assert_int_equal(test_database_number(database.db, last_started_sql), 500);
 }
 
 static void a_name_that_is_none_of_zooms_is_counted_as_other(void **state)

@@ -23,16 +23,32 @@ struct note {
 	enum error_kind fails_with; /* ERROR_NONE: it does not, by itself */
 	struct db *onlooker;        /* another process, or NULL */
 	int64_t seen_by_onlooker;
+	int number, sum; /* of those of its transaction, where it is the first of them */
+	bool is_begun;
 	int runs;
 	struct error err;
 	struct group_member member;
 	sem_t is_through;
 };
 
+static bool begin_notes(struct db *db, struct group_member *members, struct error *err)
+{
+	(void)db;
+	(void)err;
+	for (struct group_member *member = members; member != NULL; member = member->next) {
+		struct note *note = member->part;
+
+		note->is_begun = true;
+		note->sum = 0;
+	}
+	return true;
+}
+
 static bool add_note(struct db *db, void *part, struct error *err)
 {
 	struct note *note = part;
 
+	assert_true(note->is_begun);
 	note->runs++;
 	if (note->onlooker != NULL)
 		note->seen_by_onlooker = test_notes_count(note->onlooker);
@@ -41,9 +57,25 @@ static bool add_note(struct db *db, void *part, struct error *err)
 	return test_notes_add(db, note->text, err);
 }
 
+/* What is enough once for all: the sum of their numbers, which the first of them stores. */
+static bool add_sum(struct db *db, struct group_member *members, struct error *err)
+{
+	struct note *first = members->part;
+	char text[TEXT_BYTES];
+
+	for (struct group_member *member = members; member != NULL; member = member->next)
+		first->sum += ((struct note *)member->part)->number;
+	if (first->sum == 0)
+		return true;
+	snprintf(text, sizeof(text), "sum %d", first->sum);
+	return test_notes_add(db, text, err);
+}
+
+static const struct group_work note_work = {begin_notes, add_note, add_sum};
+
 static bool add(struct group_queue *queue, struct note *note)
 {
-	note->member = (struct group_member){.work = add_note,
+	note->member = (struct group_member){.work = &note_work,
 					     .part = note,
 					     .owner = note,
 					     .err = &note->err};
@@ -113,6 +145,62 @@ static void whose_work_fails_fails_alone(void **state)
 	assert_int_equal(notes[1].err.kind, ERROR_CONFLICT);
 	assert_true(notes[2].member.is_stored);
 	assert_int_equal(test_notes_count(database.db), 2);
+}
+
+static void what_is_enough_once_is_done_once_for_all_of_a_group(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(group_close) struct group_queue queue;
+	struct note notes[] = {{.text = "a", .number = 1},
+			       {.text = "b", .number = 20},
+			       {.text = "c", .number = 300}};
+
+	(void)state;
+	group_open(&queue);
+	for (size_t i = 0; i < COUNT_OF(notes); i++)
+		assert_int_equal(add(&queue, &notes[i]), i == 0);
+	assert_non_null(group_commit(database.db, &queue));
+	assert_int_equal(notes[0].sum, 321);
+	assert_int_equal(test_notes_count(database.db), 4);
+}
+
+static void beside_one_that_fails_it_is_done_for_each_of_the_others(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(group_close) struct group_queue queue;
+	struct note notes[] = {{.text = "a", .number = 1},
+			       {.text = "a", .number = 20},
+			       {.text = "c", .number = 300}};
+
+	(void)state;
+	group_open(&queue);
+	for (size_t i = 0; i < COUNT_OF(notes); i++)
+		assert_int_equal(add(&queue, &notes[i]), i == 0);
+	assert_non_null(group_commit(database.db, &queue));
+	assert_true(notes[0].member.is_stored && notes[2].member.is_stored);
+	assert_int_equal(notes[0].sum, 1);
+	assert_int_equal(notes[2].sum, 300);
+	assert_int_equal(test_notes_count(database.db), 4);
+	assert_ptr_equal(notes[0].member.next, &notes[1].member);
+	assert_ptr_equal(notes[1].member.next, &notes[2].member);
+}
+
+static void where_it_fails_for_all_it_is_done_for_each(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(group_close) struct group_queue queue;
+	struct note notes[] = {{.text = "sum 21", .number = 1}, {.text = "b", .number = 20}};
+
+	(void)state;
+	group_open(&queue);
+	assert_true(add(&queue, &notes[0]));
+	assert_false(add(&queue, &notes[1]));
+	assert_non_null(group_commit(database.db, &queue));
+	/* The sum of both is there already; each by itself has another one. */
+	assert_true(notes[0].member.is_stored && notes[1].member.is_stored);
+	assert_int_equal(notes[0].sum, 1);
+	assert_int_equal(notes[1].sum, 20);
+	assert_int_equal(test_notes_count(database.db), 4);
 }
 
 /* Not each of them waits for the lock once more. */
@@ -201,7 +289,7 @@ static void who_stands_alone_is_stored_or_undone_alone(void **state)
 	struct note note = {.text = "a"};
 
 	(void)state;
-	note.member = (struct group_member){.work = add_note, .part = &note, .err = &note.err};
+	note.member = (struct group_member){.work = &note_work, .part = &note, .err = &note.err};
 	group_commit_alone(database.db, &note.member);
 	assert_true(note.member.is_stored);
 	group_commit_alone(database.db, &note.member);
@@ -289,6 +377,9 @@ int main(void)
 		cmocka_unit_test(who_comes_first_leads_until_nothing_waits),
 		cmocka_unit_test(a_group_becomes_visible_to_others_at_once),
 		cmocka_unit_test(whose_work_fails_fails_alone),
+		cmocka_unit_test(what_is_enough_once_is_done_once_for_all_of_a_group),
+		cmocka_unit_test(beside_one_that_fails_it_is_done_for_each_of_the_others),
+		cmocka_unit_test(where_it_fails_for_all_it_is_done_for_each),
 		cmocka_unit_test(
 			a_group_that_finds_the_database_held_is_refused_whole_after_one_wait),
 		cmocka_unit_test(

@@ -22,17 +22,17 @@ static bool add_event(struct db *db, int64_t app_id, const char *user_id, const 
 		      instant event_at)
 {
 	unsigned char digest[SHA256_BYTES];
-	const struct log_event event = {.app_id = app_id,
-					.zoom_user_id = user_id,
-					.name = "meeting.started",
-					.meeting_id = 4711,
-					.event_at = event_at,
-					.body_sha256 = digest,
-					.now = HOUR};
+	struct log_event event = {.app_id = app_id,
+				  .name = "meeting.started",
+				  .meeting_id = 4711,
+				  .event_at = event_at,
+				  .body_sha256 = digest,
+				  .now = HOUR};
 	struct error err = {0};
 	bool is_new;
 
 	sha256(body, strlen(body), digest);
+	must(connection_find_id(db, app_id, user_id, &event.connection_id, &err), &err);
 	must(log_entry_add_event(db, &event, &is_new, &err), &err);
 	return is_new;
 }
