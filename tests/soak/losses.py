@@ -7,7 +7,7 @@ import pathlib
 import signal
 import time
 
-from support.failpoint import is_stopped
+from support.failpoint import is_dead, is_stopped
 from support.waiting import wait_until
 
 DROPPED = "Zoom's answer was dropped, cut off or too late"
@@ -49,7 +49,20 @@ def kill(pid, program, database):
     holder = holder_of(pid)
     killed = Kill(time.time(), program, open_of(database, holder) if holder else frozenset())
     os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: is_dead(pid), what="the death")
     return killed
+
+
+def evidence(joiner, losing_faults=()):
+    """(the last rotation of the user's tokens, or None; the attempts without an end on record)."""
+    calls = joiner.zoom.requests(limit=100_000, path="/oauth/token", grant_type="refresh_token", **joiner.who)
+    rotations = [call for call in calls["requests"] if call["effect_status"] == 200]
+    attempts = joiner.stack.database.rows(
+        "SELECT holder, started_at FROM zoom_oauth_refresh_attempts WHERE connection_id ="
+        " (SELECT id FROM zoom_oauth_connections WHERE public_id = ?)", joiner.id)
+    last = rotations[-1] if rotations else None
+    return last and Rotation(last["at"], last["at"] + last["duration_ms"] / 1000,
+                             last["fault_id"] in losing_faults), [Attempt(**attempt) for attempt in attempts]
 
 
 def explain(rotation, attempts, kills):

@@ -61,6 +61,13 @@ class Database:
         with self.open("ro") as database:
             return [dict(row) for row in database.execute(sql, values)]
 
+    def snapshot(self, statements, *values):
+        """The rows of each, all as of the same moment."""
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)) as database:
+            database.row_factory = sqlite3.Row
+            database.execute("BEGIN")
+            return [[dict(row) for row in database.execute(sql, values)] for sql in statements]
+
     def row(self, sql, *values):
         """The only row."""
         rows = self.rows(sql, *values)

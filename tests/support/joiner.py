@@ -10,9 +10,9 @@ class Joiner:
         self.stack, self.zoom, self.connected = stack, zoom, connected
         self.api, self.id = connected.api, connected.id
         self.who = {"client_id": connected.client_id, "user_id": connected.user_id}
-        meeting = zoom.create_meeting(connected.user_id)
+        self.meeting = zoom.create_meeting(connected.user_id)
         self.bot = self.api.post("/api/v1/bots", json={
-            "meeting_url": meeting["join_url"],
+            "meeting_url": self.meeting["join_url"],
             "zoom_oauth_connection_id": connected.id}).must_be(201).json
 
     def zoom_tokens(self):

@@ -11,7 +11,7 @@ from .records import AccessToken, App, AuthorizationCode, Grant, Meeting, User, 
 CODE_LIFETIME_S = 300
 REFRESH_LIFETIME_S = 90 * 86400
 EXPIRED_KEPT_S = 600  # for so long an expired token is "expired", afterwards "invalid"
-MINTED_KEPT = 50_000
+MINTED_KEPT = 200_000
 
 
 class NoSuchThing(LookupError):

@@ -1,0 +1,219 @@
+"""Events and requests for tokens as fast as they are taken, while the processes of every program are killed at
+random moments: whatever was acknowledged is there, once, and every token that was handed out is Zoom's."""
+
+import contextlib
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "soak"))
+
+from kill_points import prove
+from losses import evidence, explain, kill
+from outcomes import KEPT, UNAVOIDABLE
+from support import time_travel
+from support.failpoint import is_dead
+from support.joiner import make_joiner
+from support.processes import pids_of
+
+HERE = pathlib.Path(__file__).parent
+HOSTS, JOINERS = 4, 12
+EVENT_CONNECTIONS, TOKEN_CONNECTIONS = 64, 32
+FIRST_MEETING_ID, THREADS_MAX = 71_000_000_000, 1000  # of events.lua
+INTAKE = ["zoom_webhooks", "worker"]
+ANYWHERE = "anywhere"
+SEED = 20261126
+
+
+class Load:
+    """wrk with one of the scripts beside this file, a thread and a connection for each of `connections`."""
+
+    def __init__(self, stack, script, connections, seconds, path, *arguments):
+        self.notes = stack.directory / f"{script}.notes"
+        self.process = subprocess.Popen(
+            ["wrk", "-t", str(connections), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
+             "-s", HERE / script, stack.url + path, "--", self.notes, *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def result(self):
+        """(what wrk counted, the lines that were noted), once it is over: a line for each 200."""
+        output, _ = self.process.communicate(timeout=120)
+        counted = json.loads(output.splitlines()[-1])
+        lines = [line for file in self.notes.parent.glob(self.notes.name + ".*")
+                 for line in file.read_text().splitlines()]
+        assert len(lines) == counted["answered"] - counted["refused"]
+        return counted, lines
+
+
+def kill_at_random(stack, names, seconds, seed):
+    """Of each program, in another order each time, one process or all of them, until the time is over."""
+    kills, chance, until = [], random.Random(seed), time.monotonic() + seconds
+    while time.monotonic() < until:
+        for name in chance.sample(names, len(names)):
+            pids = [pid for pid in pids_of(stack, name) if not is_dead(pid)]
+            kills += [kill(pid, name, stack.database) for pid in (pids if chance.random() < 0.5 else pids[:1])]
+            time.sleep(chance.uniform(0.05, 0.4))
+    return kills
+
+
+class Events:
+    """An app of whose meetings Zoom tells, and the users who host them."""
+
+    def __init__(self, stack, zoom):
+        self.stack = stack
+        # After the first sync: one that comes later would forget meetings that the simulator knows nothing of.
+        first = make_joiner(stack, zoom, stack.create_project().api)
+        self.app = first.connected.app
+        self.path = first.connected.registered["webhook_url"]
+        self.hosts = [first] + [make_joiner(stack, zoom, first.api, like=first.connected) for _ in range(HOSTS - 1)]
+
+    def load(self, seconds):
+        return Load(self.stack, "events.lua", EVENT_CONNECTIONS, seconds, self.path,
+                    self.app["webhook_secret"], *(host.who["user_id"] for host in self.hosts))
+
+    def must_be_there(self, lines):
+        """Each that was acknowledged, once; and no others, but what a thread had under way at the end."""
+        log, meetings, counts = self.stack.database.snapshot(
+            ["SELECT l.meeting_id, body_hash FROM zoom_log l JOIN zoom_oauth_apps a ON a.id = app_id"
+             " WHERE client_id = ? AND body_hash IS NOT NULL",
+             "SELECT meeting_id, zoom_user_id FROM zoom_meetings m JOIN zoom_oauth_apps a ON a.id = m.app_id"
+             " JOIN zoom_oauth_connections c ON c.id = connection_id WHERE client_id = ? AND is_live",
+             "SELECT n.name, count FROM zoom_event_counts n JOIN zoom_oauth_apps a ON a.id = app_id"
+             " WHERE client_id = ?"], self.app["client_id"])
+        stored = {row["meeting_id"] - FIRST_MEETING_ID for row in log}
+        assert len(stored) == len({row["body_hash"] for row in log}) == len(log)
+        assert counts == [{"name": "meeting.started", "count": len(stored)}]
+        hosts = [host.who["user_id"] for host in self.hosts]
+        assert {row["meeting_id"]: row["zoom_user_id"] for row in meetings} == {
+            FIRST_MEETING_ID + number: hosts[number % HOSTS] for number in stored}
+
+        acknowledged = {int(line) for line in lines}
+        assert len(acknowledged) == len(lines)
+        assert acknowledged <= stored
+        for number in stored - acknowledged:
+            assert number < THREADS_MAX or number - THREADS_MAX in acknowledged
+            assert number + THREADS_MAX not in stored
+
+
+def must_be_sound(stack):
+    assert stack.database.value("PRAGMA integrity_check") == "ok"
+    assert stack.database.rows("PRAGMA foreign_key_check") == []
+    findings = json.loads(stack.run("hallpass", "doctor", "--json", check=False).stdout)["findings"]
+    assert {each["check"]: each["level"] for each in findings if each["check"] in ("database", "secrets")} == {
+        "database": "ok", "secrets": "ok"}
+
+
+@pytest.fixture
+def stack(private_stack):
+    return private_stack(processes=2, HALLPASS_ZOOM_TIMEOUT_MS=2000, HALLPASS_LOG_LEVEL="warn")
+
+
+SECONDS = [pytest.param(5, id="5 s", marks=pytest.mark.short), pytest.param(30, id="30 s")]
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_events_at_full_speed_are_there_once_where_they_were_acknowledged(stack, zoom, row, seconds):
+    events = Events(stack, zoom)
+    with events.load(seconds) as load:
+        kills = kill_at_random(stack, INTAKE, seconds, SEED)
+        counted, lines = load.result()
+    assert counted["refused"] + counted["broken"] > 0, "no event was cut off"
+    assert len(kills) > seconds and len(lines) > 100 * seconds
+    events.must_be_there(lines)
+    must_be_sound(stack)
+    row("events at full speed", ANYWHERE, f"from outside, {len(kills)} at random in {seconds} s",
+        f"{' and '.join(INTAKE)}; {len(lines) // seconds} events a second")(KEPT)
+
+
+class Bots:
+    """Users whose bots ask for tokens, and whose access tokens run out all the time."""
+
+    def __init__(self, stack, zoom):
+        self.stack, self.zoom = stack, zoom
+        api = stack.create_project().api
+        first = make_joiner(stack, zoom, api)
+        self.app, self.key = first.connected.app, api.key
+        self.joiners = [first] + [make_joiner(stack, zoom, api, like=first.connected) for _ in range(JOINERS - 1)]
+        self.by_bot = {joiner.bot["id"]: joiner for joiner in self.joiners}
+
+    def load(self, seconds):
+        return Load(self.stack, "tokens.lua", TOKEN_CONNECTIONS, seconds, "/", self.key, *self.by_bot)
+
+    @contextlib.contextmanager
+    def expiring(self):
+        """Half of them Zoom takes no more, of the other half we know it ourselves."""
+        over, chance = threading.Event(), random.Random(SEED)
+
+        def expire():
+            while not over.wait(chance.uniform(0, 0.05)):
+                joiner = chance.choice(self.joiners)
+                if chance.random() < 0.5:
+                    self.zoom.expire_access_tokens(**joiner.who)
+                else:
+                    time_travel.expire_access_token(self.stack, joiner.id)
+
+        with ThreadPoolExecutor(1) as pool:
+            expirer = pool.submit(expire)
+            try:
+                yield
+            finally:
+                over.set()
+            expirer.result()
+
+    def must_be_zooms(self, lines):
+        """Each token was minted by Zoom for the bot's meeting and user, and handed out once."""
+        minted = {each["token"]: (each["user_id"], each["meeting_id"])
+                  for each in self.zoom.minted_tokens(client_id=self.app["client_id"])}
+        handed_out = Counter()
+        for bot, token, reason in map(str.split, lines):
+            joiner = self.by_bot[bot]
+            assert (token == "-") == (reason != "-")
+            if token != "-":
+                assert minted[token] == (joiner.who["user_id"], joiner.meeting["id"])
+                handed_out[token] += 1
+        assert max(handed_out.values()) == 1
+        return handed_out
+
+    def outcomes(self, kills):
+        """(what became of a user, at which step), for each; who is lost by a step is proved to be."""
+        for joiner in self.joiners:
+            outcome = prove(joiner)
+            if outcome != KEPT:
+                why, _ = explain(*evidence(joiner), kills)
+                assert why and outcome.endswith("refresh_interrupted"), (outcome, evidence(joiner))
+            yield outcome, ANYWHERE if outcome == KEPT else UNAVOIDABLE
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_what_is_acknowledged_under_events_and_tokens_at_once_is_kept(stack, zoom, row, seconds):
+    events, bots = Events(stack, zoom), Bots(stack, zoom)
+    programs = sorted(path.name for path in (stack.directory / "pids").iterdir() if path.name != "nginx")
+    with events.load(seconds) as sending, bots.load(seconds) as asking, bots.expiring():
+        kills = kill_at_random(stack, programs, seconds, SEED)
+        counted, lines = sending.result()
+        asked, tokens = asking.result()
+    assert all(each["refused"] + each["broken"] > 0 for each in (counted, asked)), "nothing was cut off"
+    assert len(kills) > seconds and len(lines) > 50 * seconds
+    assert len(bots.must_be_zooms(tokens)) > 10 * seconds
+    events.must_be_there(lines)
+    must_be_sound(stack)
+    for (outcome, step), users in Counter(bots.outcomes(kills)).items():
+        row("events and tokens at full speed", step, f"from outside, {len(kills)} at random in {seconds} s",
+            f"every program; {len(lines) // seconds} events and {len(tokens) // seconds} tokens a second;"
+            f" {users} users")(outcome)
