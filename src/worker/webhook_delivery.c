@@ -36,6 +36,9 @@ enum {
 static const instant lease = 60 * SECOND;
 static const instant lease_renewal = 20 * SECOND;
 
+/* Nobody rings when another worker dies: while one holds something, whether it lives is looked at this often. */
+static const instant holders_look = SECOND;
+
 /* A webhook that the session holds. */
 struct target {
 	int64_t webhook_id; /* 0: the place is free */
@@ -497,9 +500,10 @@ static bool run_session(struct session *session, struct error *err)
 
 /*
  * The next holder after that number who is dead, or is this process, whose last session did not end
- * well; 0: there is none.
+ * well; 0: there is none. *passed_living: who lives was passed on the way.
  */
-static bool next_lost_holder(struct context *context, int64_t *holder, struct error *err)
+static bool next_lost_holder(struct context *context, int64_t *holder, bool *passed_living,
+			     struct error *err)
 {
 	int64_t own;
 	bool is_alive = true;
@@ -513,6 +517,7 @@ static bool next_lost_holder(struct context *context, int64_t *holder, struct er
 			return true;
 		if (!holder_is_alive(context->process->holder, *holder, &is_alive, err))
 			return false;
+		*passed_living |= is_alive;
 	}
 	return true;
 }
@@ -521,11 +526,12 @@ static bool next_lost_holder(struct context *context, int64_t *holder, struct er
 static bool release_lost(struct context *context, struct error *err)
 {
 	int64_t holder = 0;
+	bool passed_living = false;
 
 	for (;;) {
 		SCOPED(transaction_end) struct transaction transaction = {0};
 
-		if (!next_lost_holder(context, &holder, err))
+		if (!next_lost_holder(context, &holder, &passed_living, err))
 			return false;
 		if (holder == 0)
 			return true;
@@ -550,13 +556,17 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 
 static bool next_due(struct context *context, instant *at, struct error *err)
 {
+	const instant now = context_now(context);
+	bool others_hold = false;
 	int64_t lost = 0;
 
-	if (!next_lost_holder(context, &lost, err))
+	if (!next_lost_holder(context, &lost, &others_hold, err) ||
+	    !webhook_next_due(context->db, at, err))
 		return false;
-	if (lost == 0)
-		return webhook_next_due(context->db, at, err);
-	*at = context_now(context);
+	if (lost != 0)
+		*at = now;
+	else if (others_hold && *at > now + holders_look)
+		*at = now + holders_look;
 	return true;
 }
 

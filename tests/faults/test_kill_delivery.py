@@ -1,7 +1,9 @@
 """The worker is killed while it tells webhooks: all arrives, under the same id, in the order of its subject."""
 
 import itertools
+import pathlib
 import random
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -10,8 +12,11 @@ from contextlib import nullcontext
 
 import pytest
 
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "soak"))
+
+from losses import holder_of
 from support import time_travel
-from support.processes import kill, pids_of, worker_beside
+from support.processes import kill, kill_for_good, pids_of, worker_beside
 from support.runner import Runner
 from support.waiting import wait_until
 from support.webhook_receiver import WebhookReceiver
@@ -134,6 +139,25 @@ def test_a_post_that_dies_with_its_worker_is_made_again_and_the_next_of_its_subj
     release.set()
     counts = audience.has_heard_all()
     assert counts.pop(begun[0]) == 2 and set(counts.values()) == {1} and len(counts) == 4
+
+
+@pytest.mark.short
+def test_what_a_worker_had_that_nobody_starts_again_is_taken_up_at_once_by_one_that_sleeps(
+        private_stack, receiver):
+    stack = private_stack()
+    api = stack.create_project().api
+    audience = Audience(stack, api, receiver)
+    begun, release = [], threading.Event()
+    receiver.answer = lambda received: begun.append(received.id) or release.wait(60) and 200
+    live(api)
+    wait_until(lambda: begun, what="the first post")
+    with worker_beside(stack) as worker:
+        wait_until(lambda: holder_of(worker.pid), what="a look of the other worker's at who holds what")
+        kill_for_good(stack, "worker")
+        wait_until(lambda: len(begun) == 2, AT_ONCE_S, "the same post by the other worker")
+        release.set()
+        counts = audience.has_heard_all()
+    assert sorted(counts.values()) == [1] * 4 + [2]
 
 
 def feed(stop, audience, act):

@@ -29,6 +29,12 @@ def kill(stack, name):
         os.kill(pid, signal.SIGKILL)
 
 
+def kill_for_good(stack, name):
+    """The same, and nobody starts another."""
+    os.kill(int((stack.directory / "pids" / name).read_text().split()[0]), signal.SIGKILL)
+    kill(stack, name)
+
+
 def end(stack, name):
     """Ends a program of the stack for good."""
     leader = int((stack.directory / "pids" / name).read_text().split()[0])
