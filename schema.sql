@@ -159,6 +159,8 @@ CREATE INDEX zoom_authorizations_of_connection ON zoom_authorizations (connectio
 CREATE INDEX zoom_authorizations_by_age ON zoom_authorizations (created_at);
 CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchange_began_at)
 	WHERE exchange_began_at IS NOT NULL;
+CREATE INDEX zoom_authorizations_leased ON zoom_authorizations (app_id, lease_until)
+	WHERE lease_until IS NOT NULL;
 
 -- Which connection hosts a meeting, from events and syncs.
 CREATE TABLE zoom_meetings (

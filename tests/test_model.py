@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / "tests/model/run"
-SAFETY = "P1 P2 P4 P5 P7"
+SAFETY = "P1 P2 P4 P5 P7 P8"
 MUTILATIONS = {
     "STORE_WITHOUT_COMPARE": "P1",
     "STORE_ONLY_WITH_LEASE": "P1",
@@ -25,6 +25,7 @@ MUTILATIONS = {
     "CLAIM_WITHOUT_COMPARE": "P6",
     "DOUBT_IS_TAKEN_FOR_LOSS": "P7",
     "REAUTHORIZE_TRUSTS_ARRIVAL": "P1",
+    "REFUSE_DESPITE_AUTHORIZATION": "P8",
 }
 
 
@@ -42,7 +43,7 @@ def table():
 
 def test_the_protocol_holds_in_every_size(table):
     kept = [row for row in table if row[1].islower()]
-    assert {name for row in kept for name in row[0].split()} == {f"P{n}" for n in range(1, 8)}
+    assert {name for row in kept for name in row[0].split()} == {f"P{n}" for n in range(1, 9)}
     assert {row[2] for row in kept} == {"holds"}
     assert max(int(row[3]) for row in kept if row[0] == SAFETY) > 1_000_000
 

@@ -65,3 +65,38 @@ bool authorization_doubt_find(const struct broker *broker, const struct connecti
 			return false;
 	return true;
 }
+
+/* Nothing comes of who died without Zoom's answer. */
+static bool find_stage(const struct broker *broker, const struct authorization *row,
+		       enum authorization_open *stage, struct error *err)
+{
+	bool is_alive;
+
+	if (!is_under_way(broker, row, &is_alive, err))
+		return false;
+	*stage = is_alive                 ? AUTHORIZATION_UNDER_WAY
+		 : row->exchanged_at != 0 ? AUTHORIZATION_LEFT
+					  : AUTHORIZATION_NONE_OPEN;
+	return true;
+}
+
+bool authorization_find_open(const struct broker *broker, struct arena *arena, int64_t app_id,
+			     instant refused_at, enum authorization_open *open, struct error *err)
+{
+	struct authorization *rows;
+	int count;
+
+	*open = AUTHORIZATION_NONE_OPEN;
+	if (!authorization_list_leased(broker->db, arena, app_id, refused_at,
+				       clock_now(broker->clock), LOOKED_AT_MAX, &rows, &count, err))
+		return false;
+	for (int i = 0; i < count; i++) {
+		enum authorization_open stage;
+
+		if (!find_stage(broker, &rows[i], &stage, err))
+			return false;
+		if (stage > *open)
+			*open = stage;
+	}
+	return true;
+}

@@ -1,7 +1,7 @@
 /*
  * Authorizations whose end nobody knows: Zoom was sent the code, and its answer has not reached our
- * disk. Zoom may have voided the older grant of the user whose code it was; whose that was it would
- * have told with the answer. So where Zoom refuses a connection's credentials, this may be why.
+ * disk, or not yet. Zoom may have voided the older grant of the user whose code it was; whose that was
+ * it would have told with the answer. So where Zoom refuses a connection's credentials, this may be why.
  */
 #ifndef BROKER_AUTHORIZATION_DOUBT_H
 #define BROKER_AUTHORIZATION_DOUBT_H
@@ -23,5 +23,17 @@ struct authorization_doubt {
 bool authorization_doubt_find(const struct broker *broker, const struct connection *connection,
 			      instant given_at, struct authorization_doubt *doubt,
 			      struct error *err) MUST_CHECK;
+
+/* An authorization that had begun when Zoom refused credentials, and may have voided them. */
+enum authorization_open {
+	AUTHORIZATION_NONE_OPEN,
+	AUTHORIZATION_LEFT,      /* its tokens are on our disk, and who worked on it is dead */
+	AUTHORIZATION_UNDER_WAY, /* who works on it lives */
+};
+
+/* The furthest down that list of those that the app has, until their leases end. */
+bool authorization_find_open(const struct broker *broker, struct arena *arena, int64_t app_id,
+			     instant refused_at, enum authorization_open *open, struct error *err)
+	MUST_CHECK;
 
 #endif

@@ -15,7 +15,8 @@ enum {
 	LEASE_MARGIN_S = 5, /* a lease outlives the longest call by this */
 	STORE_TRIES = 200,  /* an answer of Zoom's is not given up while the disk may come back */
 	STORE_PAUSE_MS = 50,
-	/* Before a refusal is looked at again that another process may explain. */
+	LOOK_AGAIN_MS = 50, /* at authorizations that are under way */
+	/* Before a refusal is looked at again that somebody else may explain. */
 	DOUBT_RETRY_S = 60,
 };
 
@@ -47,6 +48,8 @@ struct refresh {
 	int64_t generation; /* that of the refresh token which is sent, … */
 	instant given_at;   /* … and when Zoom gave it */
 	int64_t holder;     /* this process */
+	instant lease_until;
+	instant refused_at; /* 0: Zoom has not */
 	struct zoom_client_credentials client;
 	const char *refresh_token;
 	struct zoom_failure *failure;
@@ -91,17 +94,19 @@ static bool find_dead_holder(const struct refresh *refresh, const struct credent
 	return true;
 }
 
-static bool claim(const struct refresh *refresh, int64_t dead_holder, bool *claimed)
+static bool claim(struct refresh *refresh, int64_t dead_holder, bool *claimed)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	const struct broker *broker = refresh->broker;
 	const int64_t id = refresh->connection->id;
 	const instant now = clock_now(broker->clock);
-	const instant until = now + broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
 
+	refresh->lease_until =
+		now + broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
 	if (!transaction_begin(&transaction, broker->db, refresh->err) ||
 	    !credentials_claim_refresh(broker->db, id, refresh->generation, refresh->holder,
-				       dead_holder, now, until, claimed, refresh->err))
+				       dead_holder, now, refresh->lease_until, claimed,
+				       refresh->err))
 		return false;
 	/* An attempt of ours is still there only where its end could not be recorded: it is lost. */
 	if (*claimed && (!refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err) ||
@@ -246,28 +251,73 @@ static bool disconnect(const struct refresh *refresh, instant interrupted_at, in
 		now);
 }
 
-/* Who is stopped with the new token in its hands will store it; until then it is a passing failure. */
-static bool stay_in_doubt(const struct refresh *refresh, instant now)
+/* Who has the new tokens in its hands will store them; until then it is a passing failure. */
+static bool stay_in_doubt(const struct refresh *refresh, const char *why, instant now)
 {
 	const struct broker *broker = refresh->broker;
 
 	refresh->failure->class = ZOOM_FAILURE_UNAVAILABLE;
-	refresh->failure->reason =
-		"another process has a refresh open, whose outcome is not known yet";
+	refresh->failure->reason = why;
 	return credentials_schedule_refresh(broker->db, refresh->connection->id,
 					    now + DOUBT_RETRY_S * SECOND, refresh->err);
+}
+
+static bool find_open_authorization(const struct refresh *refresh, struct arena *arena,
+				    enum authorization_open *open)
+{
+	return authorization_find_open(refresh->broker, arena, refresh->connection->app_id,
+				       refresh->refused_at, open, refresh->err);
+}
+
+/*
+ * Zoom voids the older grant as it takes a user's new code, and tells whose it was after that. So who
+ * is refused waits for the authorizations that had begun by then, as long as somebody waits for the
+ * answer and the lease lasts; those that begin later have nothing to do with it. Where looking fails,
+ * recording is going to fail as well.
+ */
+static void await_authorizations(const struct refresh *refresh)
+{
+	const struct broker *broker = refresh->broker;
+	enum authorization_open open = AUTHORIZATION_UNDER_WAY;
+
+	while (clock_monotonic_ms() + LOOK_AGAIN_MS < broker->deadline_ms &&
+	       clock_now(broker->clock) < refresh->lease_until) {
+		SCOPED(arena_release) struct arena arena = {0};
+
+		if (!find_open_authorization(refresh, &arena, &open) ||
+		    open != AUTHORIZATION_UNDER_WAY)
+			return;
+		db_rest(broker->db);
+		clock_pause_ms(LOOK_AGAIN_MS);
+	}
+}
+
+static bool judge(const struct refresh *refresh, const struct others *others,
+		  enum authorization_open open, instant now)
+{
+	if (others->has_living)
+		return stay_in_doubt(
+			refresh,
+			"another process has a refresh open, whose outcome is not known yet", now);
+	if (open != AUTHORIZATION_NONE_OPEN)
+		return stay_in_doubt(
+			refresh,
+			"an authorization is under way, which may be the user's and bring new credentials",
+			now);
+	return disconnect(refresh, others->interrupted_at, now);
 }
 
 /* These three end the attempt inside the transaction. invalid_grant: */
 static bool record_refusal(const struct refresh *refresh, instant now)
 {
+	const struct broker *broker = refresh->broker;
+	enum authorization_open open;
 	struct others others;
 
-	if (!look_at_others(refresh, &others) ||
-	    !(others.has_living ? stay_in_doubt(refresh, now)
-				: disconnect(refresh, others.interrupted_at, now)))
-		return false;
-	return refresh_attempt_remove(refresh->broker->db, refresh->connection->id, refresh->holder,
+	return look_at_others(refresh, &others) &&
+	       find_open_authorization(refresh, broker->arena, &open) &&
+	       judge(refresh, &others, open, now) &&
+	       refresh_attempt_remove(broker->db, refresh->connection->id, refresh->holder,
 				      refresh->err);
 }
 
@@ -339,7 +389,7 @@ static bool record_failure(const struct refresh *refresh, bool *superseded)
 	       transaction_commit(&transaction, refresh->err);
 }
 
-static enum refresh_outcome send(const struct refresh *refresh)
+static enum refresh_outcome send(struct refresh *refresh)
 {
 	const struct broker *broker = refresh->broker;
 	struct zoom_token_set tokens;
@@ -355,6 +405,10 @@ static enum refresh_outcome send(const struct refresh *refresh)
 		return stored ? REFRESH_STORED : REFRESH_SUPERSEDED;
 	}
 	failpoint("refresh.refused");
+	if (refresh->failure->class == ZOOM_FAILURE_GRANT) {
+		refresh->refused_at = clock_now(broker->clock);
+		await_authorizations(refresh);
+	}
 	if (record_failure(refresh, &superseded)) {
 		failpoint("refresh.recorded");
 		return superseded ? REFRESH_SUPERSEDED : REFRESH_FAILED;

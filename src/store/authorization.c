@@ -236,6 +236,21 @@ bool authorization_next_due(struct db *db, instant *at, struct error *err)
 	return statement_number(next, at, err);
 }
 
+/* All rows that the statement gives; there is room for so many. */
+static bool read_all(struct statement *list, struct arena *arena, int room,
+		     struct authorization **authorizations, int *count, struct error *err)
+{
+	bool has_row;
+
+	*authorizations = arena_alloc(arena, (size_t)room * sizeof(**authorizations));
+	for (*count = 0;; (*authorizations)[(*count)++] = read_row(list, arena)) {
+		if (!statement_row(list, &has_row, err))
+			return false;
+		if (!has_row)
+			return true;
+	}
+}
+
 static const char list_in_doubt_sql[] =
 	"SELECT " COLUMNS " FROM zoom_authorizations WHERE app_id = $1 AND exchange_began_at >= $2"
 	" ORDER BY exchange_began_at LIMIT $3";
@@ -245,18 +260,28 @@ bool authorization_list_in_doubt(struct db *db, struct arena *arena, int64_t app
 				 struct error *err)
 {
 	SCOPED(statement_release) struct statement *list = db_statement(db, list_in_doubt_sql);
-	bool has_row;
 
 	bind_int(list, 1, app_id);
 	bind_int(list, 2, since);
 	bind_int(list, 3, limit);
-	*authorizations = arena_alloc(arena, (size_t)limit * sizeof(**authorizations));
-	for (*count = 0;; (*authorizations)[(*count)++] = read_row(list, arena)) {
-		if (!statement_row(list, &has_row, err))
-			return false;
-		if (!has_row)
-			return true;
-	}
+	return read_all(list, arena, limit, authorizations, count, err);
+}
+
+static const char list_leased_sql[] =
+	"SELECT " COLUMNS " FROM zoom_authorizations WHERE app_id = $1 AND lease_until > $3"
+	" AND created_at <= $2 ORDER BY lease_until LIMIT $4";
+
+bool authorization_list_leased(struct db *db, struct arena *arena, int64_t app_id, instant made_by,
+			       instant now, int limit, struct authorization **authorizations,
+			       int *count, struct error *err)
+{
+	SCOPED(statement_release) struct statement *list = db_statement(db, list_leased_sql);
+
+	bind_int(list, 1, app_id);
+	bind_int(list, 2, made_by);
+	bind_int(list, 3, now);
+	bind_int(list, 4, limit);
+	return read_all(list, arena, limit, authorizations, count, err);
 }
 
 /* The digest comes first, for else SQLite looks at all codes of the app for each one of the list. */

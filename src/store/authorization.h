@@ -99,6 +99,11 @@ bool authorization_list_in_doubt(struct db *db, struct arena *arena, int64_t app
 				 int limit, struct authorization **authorizations, int *count,
 				 struct error *err) MUST_CHECK;
 
+/* Those of the app that were made by `made_by` and have a lease at `now`; at most `limit`. */
+bool authorization_list_leased(struct db *db, struct arena *arena, int64_t app_id, instant made_by,
+			       instant now, int limit, struct authorization **authorizations,
+			       int *count, struct error *err) MUST_CHECK;
+
 /*
  * Drops at most `limit` rows that were made before then and have nothing left to be finished; those in
  * doubt only where they were made before doubt_before.

@@ -28,6 +28,8 @@ ALTER TABLE zoom_authorizations ADD COLUMN holder_process INTEGER;
 ALTER TABLE zoom_authorizations ADD COLUMN exchange_began_at INTEGER;
 CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchange_began_at)
 	WHERE exchange_began_at IS NOT NULL;
+CREATE INDEX zoom_authorizations_leased ON zoom_authorizations (app_id, lease_until)
+	WHERE lease_until IS NOT NULL;
 
 DROP INDEX zoom_oauth_connections_by_state;
 CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state, project_id, id);

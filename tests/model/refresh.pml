@@ -87,6 +87,11 @@ bool is_granted = true; /* is the user's grant alive? */
 byte late[2]; /* requests whose sender is gone: Zoom may still act on them; 0: none */
 byte reauthorized[2]; /* tokens of re-authorizations between exchange and commit; 0: none */
 
+/* Re-authorizations that have begun and are neither settled nor dead, bit by bit; and those that had
+   begun when Zoom refused process i, for one of them may be why. */
+byte authorizing;
+byte begun_before[REFRESHERS];
+
 /* What the properties speak of besides. No living process will ever have Zoom's newest token: */
 bool is_lost;
 #ifdef P4
@@ -104,6 +109,7 @@ byte requests[REFRESHERS];
 
 #define bit(i) (1 << (i))
 #define is_running(i) ((stopped & bit(i)) == 0)
+#define may_bring_new(i, k) ((begun_before[i] & bit(k)) != 0 && reauthorized[k] == zoom_token)
 
 /* Mutilations: each takes one thought out of the protocol. The names are what `run` passes. */
 #ifdef STORE_WITHOUT_COMPARE
@@ -128,6 +134,12 @@ byte requests[REFRESHERS];
 #define has_living_other(i) ((attempts & ~bit(i)) != 0)
 #endif
 
+#ifdef REFUSE_DESPITE_AUTHORIZATION
+#define has_open_authorization(i) false
+#else
+#define has_open_authorization(i) ((authorizing & begun_before[i]) != 0)
+#endif
+
 #ifdef CLAIM_WITHOUT_COMPARE
 #define is_as_read(i) true
 #else
@@ -150,6 +162,7 @@ inline forget(i)
 	read_generation[i] = 0;
 	read_token[i] = 0;
 	answer[i] = 0;
+	begun_before[i] = 0;
 }
 
 /* Its caller has a token, or the definite answer that there is none now. */
@@ -317,12 +330,17 @@ inline record_refusal(i)
 		if
 		:: is_superseded(i) ->
 			look_again(i)
-		:: !is_superseded(i) && has_living_other(i) -> /* stay_in_doubt */
+		:: !is_superseded(i) && (has_living_other(i) || has_open_authorization(i)) ->
+			/* stay_in_doubt */
 #ifdef DOUBT_IS_TAKEN_FOR_LOSS
 			has_lost_attempt = true;
 #endif
 			tell(i)
-		:: !is_superseded(i) && !has_living_other(i) -> /* disconnect */
+		:: !is_superseded(i) && !has_living_other(i) && !has_open_authorization(i) ->
+			/* disconnect */
+#ifdef P8
+			assert(!may_bring_new(i, 0) && !may_bring_new(i, 1));
+#endif
 			if
 			:: has_lost_attempt -> state = REFRESH_INTERRUPTED
 			:: else -> state = INVALID_GRANT
@@ -433,7 +451,8 @@ inline zoom_handles(i)
 			granted_generation = read_generation[i];
 #endif
 		:: else ->
-			step[i] = REFUSED
+			step[i] = REFUSED;
+			begun_before[i] = authorizing
 		fi
 	}
 }
@@ -567,7 +586,7 @@ end:	do
 #if REAUTHORIZATIONS
 /*
  * The user authorizes again. Zoom voids the old grant at the exchange of the code; our row learns
- * of it later, in between a refusal is true. Of two at the same time, only Zoom knows which came
+ * of it later, in between a refusal is true, but says nothing of the user. Of two at the same time, only Zoom knows which came
  * last.
  */
 byte time;               /* a clock that ticks when somebody looks at it */
@@ -585,9 +604,15 @@ inline tell_time(at)
 #endif
 }
 
+inline end_authorization(k)
+{
+	reauthorized[k] = 0;
+	authorizing = authorizing & ~bit(k)
+}
+
 inline exchange(k)
 {
-	d_step { tell_time(asked_at[k]) };
+	d_step { tell_time(asked_at[k]); authorizing = authorizing | bit(k) };
 	d_step {
 		rotate();
 		is_granted = true;
@@ -606,7 +631,7 @@ inline prove(k)
 			rotate();
 			reauthorized[k] = zoom_token
 		:: else ->
-			reauthorized[k] = 0
+			end_authorization(k)
 		fi
 	};
 	d_step { tell_time(exchanged_at[k]) }
@@ -633,7 +658,7 @@ inline reauthorize(k)
 #endif
 		:: else
 		fi;
-		reauthorized[k] = 0
+		end_authorization(k)
 	}
 }
 
@@ -653,7 +678,7 @@ end:	do
 		:: reauthorized[k] == zoom_token -> is_granted = false
 		:: else
 		fi;
-		reauthorized[k] = 0
+		end_authorization(k)
 	}
 	od
 }
@@ -675,8 +700,8 @@ end:	do
 	(!is_granted || stored == zoom_token || in_hand(zoom_token) || \
 	 is_reauthorizing || is_lost)
 /*
- * P2: disconnected is only whose grant is dead, or whose newest token was truly lost; or who is
- * authorizing again at this moment, for then the grant that was refused is dead as well.
+ * P2: disconnected is only whose grant is dead, or whose newest token was truly lost; or who had
+ * gone, and is authorizing again at this moment.
  */
 #define no_living_user_is_disconnected \
 	(state == CONNECTED || !is_granted || is_lost || is_reauthorizing)

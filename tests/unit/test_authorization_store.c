@@ -175,6 +175,43 @@ static void an_exchange_is_in_doubt_from_its_claim_until_its_answer_is_here(void
 	assert_string_equal(in_doubt(db, &arena, now), "");
 }
 
+static const char *leased(struct db *db, struct arena *arena, instant made_by, instant at)
+{
+	struct authorization *rows;
+	struct error err = {0};
+	const char *text = "";
+	int count;
+
+	must(authorization_list_leased(db, arena, TEST_APP, made_by, at, 10, &rows, &count, &err),
+	     &err);
+	for (int i = 0; i < count; i++)
+		text = arena_printf(arena, "%s%c", text, rows[i].code_sha256[0]);
+	return text;
+}
+
+static void a_code_is_leased_from_its_claim_until_it_is_done_or_the_lease_is_over(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct db *db = database.db;
+
+	(void)state;
+	assert_string_equal(leased(db, &arena, now, now), "");
+	assert_true(claim_at(db, 'a', "one", now));
+	assert_true(claim_at(db, 'b', "one", now + 1));
+	assert_string_equal(leased(db, &arena, now - 1, now), "");
+	assert_string_equal(leased(db, &arena, now, now), "a");
+	assert_string_equal(leased(db, &arena, now + 1, now), "ab");
+	assert_string_equal(leased(db, &arena, now + 1, now + MINUTE - 1), "ab");
+	assert_string_equal(leased(db, &arena, now + 1, now + MINUTE), "b");
+	store_tokens(db, 'a', now + MINUTE);
+	assert_string_equal(leased(db, &arena, now + 1, now), "ab");
+	assert_true(settle(db, 'a', TEST_ADA));
+	assert_string_equal(leased(db, &arena, now + 1, now), "b");
+	release(db, 'b', "one", 0);
+	assert_string_equal(leased(db, &arena, now + 1, now), "");
+}
+
 static void a_code_in_doubt_stays_though_it_brought_nothing(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
@@ -376,6 +413,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_lease_of_a_dead_process_is_over_at_once_and_of_no_other),
 		cmocka_unit_test(an_exchange_is_in_doubt_from_its_claim_until_its_answer_is_here),
+		cmocka_unit_test(
+			a_code_is_leased_from_its_claim_until_it_is_done_or_the_lease_is_over),
 		cmocka_unit_test(a_code_in_doubt_stays_though_it_brought_nothing),
 		cmocka_unit_test(clean_up_leaves_what_is_in_doubt_for_longer),
 		cmocka_unit_test(one_of_two_gets_a_code_until_its_lease_runs_out),

@@ -2,6 +2,7 @@
 #include "base/key_file.h"
 #include "broker/refresh.h"
 #include "store/app.h"
+#include "store/authorization.h"
 #include "store/refresh_attempt.h"
 #include "store/transaction.h"
 #include "support/http_peer.h"
@@ -434,6 +435,98 @@ static void a_refusal_is_in_doubt_while_a_living_process_may_have_the_new_token(
 	close_fixture(&fixture);
 }
 
+/* An authorization of somebody's, which began at `at` and is the process's, with Zoom's tokens or not yet. */
+static void open_authorization(const struct fixture *fixture, int64_t process, instant at,
+			       bool has_tokens)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const struct authorization_lease lease = {"one", process, 0, began + MINUTE};
+	struct authorization code = {.app_id = TEST_APP, .public_id = "zauth_a", .request = "{}"};
+	struct db *db = fixture->broker.db;
+	struct error err;
+	bool claimed = false;
+
+	must(transaction_begin(&transaction, db, &err) &&
+		     authorization_claim(db, &code, &lease, at, &claimed, &err),
+	     &err);
+	assert_true(claimed);
+	code.exchanged_at = at;
+	must((!has_tokens || authorization_store_tokens(db, &code, at + MINUTE, &err)) &&
+		     transaction_commit(&transaction, &err),
+	     &err);
+}
+
+static void is_in_doubt(struct fixture *fixture)
+{
+	/* Nobody has time to wait for it. */
+	fixture->broker.deadline_ms = clock_monotonic_ms();
+	assert_int_equal(try_refresh(fixture), REFRESH_FAILED);
+	assert_int_equal(fixture->failure.class, ZOOM_FAILURE_UNAVAILABLE);
+	assert_true(is_connected(fixture));
+	assert_int_equal(count(fixture, ATTEMPTS), 0);
+	assert_true(count(fixture, "SELECT next_refresh_at FROM zoom_oauth_credentials") <=
+		    began + MINUTE);
+}
+
+static void disconnects_at_once(struct fixture *fixture)
+{
+	fixture->broker.deadline_ms = clock_monotonic_ms() + MINUTE / MILLISECOND;
+	assert_int_equal(try_refresh(fixture), REFRESH_FAILED);
+	assert_int_equal(fixture->failure.class, ZOOM_FAILURE_GRANT);
+	assert_false(is_connected(fixture));
+}
+
+static void a_refusal_is_in_doubt_while_an_authorization_is_under_way(void **state)
+{
+	struct fixture fixture;
+	struct holder *other;
+
+	(void)state;
+	for (int has_tokens = 0; has_tokens <= 1; has_tokens++) {
+		open_fixture(&fixture, &refuses, 1);
+		other = holder_open(fixture.database.path);
+		open_authorization(&fixture, number_of(other), began, has_tokens);
+		is_in_doubt(&fixture);
+		fixture.clock.frozen_at = began + MINUTE; /* its lease is over */
+		disconnects_at_once(&fixture);
+		holder_close(&other);
+		close_fixture(&fixture);
+	}
+}
+
+static void a_refusal_is_in_doubt_while_tokens_of_the_dead_are_left(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, &refuses, 1);
+	open_authorization(&fixture, number_of_the_dead(&fixture), began, true);
+	is_in_doubt(&fixture);
+	close_fixture(&fixture);
+}
+
+static void an_authorization_that_died_before_its_answer_keeps_nothing_in_doubt(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, &refuses, 1);
+	open_authorization(&fixture, number_of_the_dead(&fixture), began, false);
+	disconnects_at_once(&fixture);
+	close_fixture(&fixture);
+}
+
+static void an_authorization_that_began_after_the_refusal_has_nothing_to_do_with_it(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, &refuses, 1);
+	open_authorization(&fixture, number_of(fixture.broker.holder), began + 1, false);
+	disconnects_at_once(&fixture);
+	close_fixture(&fixture);
+}
+
 static void a_refusal_after_a_holder_died_says_since_when(void **state)
 {
 	struct fixture fixture;
@@ -573,6 +666,12 @@ int main(void)
 		cmocka_unit_test(a_refusal_that_nothing_else_explains_disconnects),
 		cmocka_unit_test(
 			a_refusal_is_in_doubt_while_a_living_process_may_have_the_new_token),
+		cmocka_unit_test(a_refusal_is_in_doubt_while_an_authorization_is_under_way),
+		cmocka_unit_test(a_refusal_is_in_doubt_while_tokens_of_the_dead_are_left),
+		cmocka_unit_test(
+			an_authorization_that_died_before_its_answer_keeps_nothing_in_doubt),
+		cmocka_unit_test(
+			an_authorization_that_began_after_the_refusal_has_nothing_to_do_with_it),
 		cmocka_unit_test(a_refusal_after_a_holder_died_says_since_when),
 		cmocka_unit_test(an_answer_that_got_lost_is_remembered_until_the_next_success),
 		cmocka_unit_test(a_refusal_after_an_answer_got_lost_says_so),
