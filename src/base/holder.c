@@ -108,3 +108,19 @@ bool holder_is_alive(struct holder *holder, int64_t number, bool *is_alive, stru
 	*is_alive = lock.l_type != F_UNLCK;
 	return true;
 }
+
+bool holder_exclude_others(struct holder *holder, bool *is_alone, struct error *err)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET}; /* to wherever bytes end */
+	bool is_told = true;
+
+	pthread_mutex_lock(&holder->lock);
+	if (holder->file < 0)
+		holder->file = open(holder->path, O_RDWR | O_CLOEXEC);
+	*is_alone =
+		holder->file < 0 ? errno == ENOENT : fcntl(holder->file, F_OFD_SETLK, &all) == 0;
+	if (!*is_alone && (holder->file < 0 || (errno != EAGAIN && errno != EACCES)))
+		is_told = fail(holder, "take the process locks", err);
+	pthread_mutex_unlock(&holder->lock);
+	return is_told;
+}

@@ -23,4 +23,10 @@ bool holder_number(struct holder *holder, int64_t *number, struct error *err) MU
 bool holder_is_alive(struct holder *holder, int64_t number, bool *is_alive, struct error *err)
 	MUST_CHECK;
 
+/*
+ * Takes the numbers of all that may come, so that nobody else gets one before holder_close(). *is_alone
+ * is false, and nothing is taken, where a process has one. Makes no file where there is none.
+ */
+bool holder_exclude_others(struct holder *holder, bool *is_alone, struct error *err) MUST_CHECK;
+
 #endif

@@ -1,8 +1,10 @@
 #include "base/keyring.h"
 
 #include "base/crypto.h"
+#include "base/encode.h"
 #include "base/key_file.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -168,6 +170,25 @@ bool keyring_sealed_with_newest(struct keyring *keyring, struct sealed sealed)
 
 	explicit_bzero(&key, sizeof(key));
 	return is_newest;
+}
+
+static_assert(KEY_NAME_BYTES == 2 * KEY_ID_BYTES + 1, "it is the id in hex");
+
+bool keyring_name_key(struct sealed sealed, char name[static KEY_NAME_BYTES])
+{
+	if (!is_sealed(sealed))
+		return false;
+	hex_encode(sealed.bytes + 1, KEY_ID_BYTES, name);
+	return true;
+}
+
+bool keyring_has_key_of(struct keyring *keyring, struct sealed sealed)
+{
+	struct key key;
+	const bool has = is_sealed(sealed) && key_of(keyring, sealed.bytes + 1, &key);
+
+	explicit_bzero(&key, sizeof(key));
+	return has;
 }
 
 bool keyring_open_sealed(struct keyring *keyring, struct arena *arena,

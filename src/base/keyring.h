@@ -50,4 +50,11 @@ bool keyring_open_sealed(struct keyring *keyring, struct arena *arena,
 			 const struct seal_place *place, struct sealed sealed, const char **text,
 			 struct error *err) MUST_CHECK;
 
+/* The number of the key that sealed it, as hex; false for what is no sealed value. */
+enum { KEY_NAME_BYTES = 9 };
+bool keyring_name_key(struct sealed sealed, char name[static KEY_NAME_BYTES]) MUST_CHECK;
+
+/* Whether the file has that key. */
+bool keyring_has_key_of(struct keyring *keyring, struct sealed sealed) MUST_CHECK;
+
 #endif

@@ -80,7 +80,7 @@ bool command_check_name(const struct call *call, const char *name, struct error 
 /* Prints the value on a line of its own, and takes it over. */
 void command_print_json(const struct call *call, json_t *value);
 
-command_run run_init, run_migrate, run_backup, run_doctor;
+command_run run_init, run_migrate, run_backup, run_restore, run_doctor;
 command_run run_project_create, run_project_list, run_project_delete;
 command_run run_api_key_create, run_api_key_list, run_api_key_revoke;
 command_run run_keys_rotate;

@@ -22,6 +22,8 @@ static const struct command commands[] = {
 	 "check configuration, files, database, keys, Zoom, apps, users and the web server"},
 	{"backup", "FILE", 0, NEEDS_DATABASE_FILE, run_backup,
 	 "copy the database, consistently while it is in use; the key file is not in it"},
+	{"restore", "FILE", OPTION_YES, NEEDS_CONFIG, run_restore,
+	 "put such a copy in the place of the database, which is kept; --yes if keys are lost"},
 	{"project create", "NAME", OPTION_JSON, NEEDS_DATABASE, run_project_create,
 	 "make a project and its first API key, which is shown this once"},
 	{"project list", NULL, OPTION_JSON, NEEDS_DATABASE, run_project_list, "list the projects"},

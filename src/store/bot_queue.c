@@ -43,6 +43,17 @@ bool bot_queue_find_due(struct db *db, int64_t project_id, instant now, bool *fo
 	return true;
 }
 
+static const char count_due_sql[] =
+	"SELECT count(*) FROM bots b WHERE " BEFORE_JOINING " AND " DUE_AT " <= $1";
+
+bool bot_queue_count_due(struct db *db, instant now, int64_t *count, struct error *err)
+{
+	SCOPED(statement_release) struct statement *counting = db_statement(db, count_due_sql);
+
+	bind_int(counting, 1, now);
+	return statement_number(counting, count, err);
+}
+
 static const char find_lost_sql[] = "SELECT b.id FROM bots b WHERE b.lease_expires_at <= $2"
 				    " AND " IN_PROJECT " ORDER BY b.lease_expires_at LIMIT 1";
 

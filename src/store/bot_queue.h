@@ -14,6 +14,9 @@
 bool bot_queue_find_due(struct db *db, int64_t project_id, instant now, bool *found,
 			int64_t *bot_id, struct error *err) MUST_CHECK;
 
+/* In all projects: how many have not begun to join, and are late for it. */
+bool bot_queue_count_due(struct db *db, instant now, int64_t *count, struct error *err) MUST_CHECK;
+
 /* The one whose lease ran out first. */
 bool bot_queue_find_lost(struct db *db, int64_t project_id, instant now, bool *found,
 			 int64_t *bot_id, struct error *err) MUST_CHECK;

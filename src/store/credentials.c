@@ -176,6 +176,20 @@ bool credentials_schedule_refresh(struct db *db, int64_t connection_id, instant 
 	return statement_done(schedule, err);
 }
 
+static const char schedule_all_sql[] =
+	"UPDATE zoom_oauth_credentials SET next_refresh_at = $1 + connection_id % $2 * 1000000"
+	" WHERE next_refresh_at > $1 + connection_id % $2 * 1000000";
+
+bool credentials_schedule_all(struct db *db, instant at, int64_t spread_s, int64_t *count,
+			      struct error *err)
+{
+	SCOPED(statement_release) struct statement *schedule = db_statement(db, schedule_all_sql);
+
+	bind_int(schedule, 1, at);
+	bind_int(schedule, 2, spread_s);
+	return statement_count(schedule, count, err);
+}
+
 static const char retry_postponed_sql[] =
 	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2"
 	" WHERE refresh_attempts > 0 AND refresh_token IS NOT NULL AND connection_id IN"

@@ -71,6 +71,13 @@ bool credentials_park(struct db *db, int64_t connection_id, struct error *err) M
 bool credentials_schedule_refresh(struct db *db, int64_t connection_id, instant at,
 				  struct error *err) MUST_CHECK;
 
+/*
+ * All that are to be renewed some time, in all projects, are due from `at` on, spread over so many
+ * seconds; what is due before stays so. *count tells how many there are.
+ */
+bool credentials_schedule_all(struct db *db, instant at, int64_t spread_s, int64_t *count,
+			      struct error *err) MUST_CHECK;
+
 /* Those of the app that were postponed are tried at `at`. */
 bool credentials_retry_postponed(struct db *db, int64_t app_id, instant at, struct error *err)
 	MUST_CHECK;

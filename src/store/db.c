@@ -103,12 +103,18 @@ bool db_open(struct db **db, const char *path, struct db_gate *gate, struct erro
 	return open_file(db, path, gate, SQLITE_OPEN_READWRITE, err);
 }
 
+static const char wal_sql[] = "PRAGMA journal_mode = WAL;";
+
+bool db_use_wal(struct db *db, struct error *err)
+{
+	return db_script(db, wal_sql, err);
+}
+
 bool db_create(struct db **db, const char *path, struct db_gate *gate, struct error *err)
 {
 	if (!open_file(db, path, gate, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err))
 		return false;
-	/* The journal mode is kept in the file: readers and the writer do not wait for each other. */
-	if (!first_script(*db, "PRAGMA journal_mode = WAL;", path, err)) {
+	if (!first_script(*db, wal_sql, path, err)) {
 		db_close(db);
 		return false;
 	}

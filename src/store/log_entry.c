@@ -192,6 +192,15 @@ bool log_entry_list_of_connection(struct db *db, struct arena *arena, int64_t co
 			 connection_id, arena, page, entries, count, has_newer, has_older, err);
 }
 
+static const char newest_at_sql[] = "SELECT at FROM zoom_log ORDER BY id DESC LIMIT 1";
+
+bool log_entry_newest_at(struct db *db, instant *at, struct error *err)
+{
+	SCOPED(statement_release) struct statement *newest = db_statement(db, newest_at_sql);
+
+	return statement_number(newest, at, err);
+}
+
 /* The oldest have the lowest ids: no index by age is needed, which every entry would pay for. */
 static const char clean_up_sql[] =
 	"DELETE FROM zoom_log WHERE id < (SELECT min(id) FROM zoom_log) + $2 AND at < $1";

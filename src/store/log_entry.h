@@ -78,6 +78,9 @@ bool log_entry_list_of_connection(struct db *db, struct arena *arena, int64_t co
 				  const struct page *page, struct log_entry **entries, int *count,
 				  bool *has_newer, bool *has_older, struct error *err) MUST_CHECK;
 
+/* When the newest one was added; 0: there is none. */
+bool log_entry_newest_at(struct db *db, instant *at, struct error *err) MUST_CHECK;
+
 /*
  * Looks at the oldest entries, at most `limit`, and drops those from before `before`; *removed is 0 once
  * the oldest is younger.

@@ -3,6 +3,7 @@
 #include "store/statement.h"
 
 #include <assert.h>
+#include <string.h>
 
 struct sealed_column {
 	const char *table, *column;
@@ -96,6 +97,23 @@ bool sealed_value_list(struct db *db, struct arena *arena, size_t column, const 
 	}
 }
 
+static void note_missing_key(const struct sealed_value *value, struct keyring *keyring,
+			     struct sealed_value_tally *tally)
+{
+	char name[KEY_NAME_BYTES];
+	int i = 0;
+
+	if (!keyring_name_key(value->sealed, name) || keyring_has_key_of(keyring, value->sealed))
+		return;
+	while (i < tally->missing_key_count && strcmp(tally->missing_keys[i].name, name) != 0)
+		i++;
+	if (i == MISSING_KEYS_MAX)
+		return;
+	if (i == tally->missing_key_count)
+		memcpy(tally->missing_keys[tally->missing_key_count++].name, name, sizeof(name));
+	tally->missing_keys[i].count++;
+}
+
 static void try_value(const struct sealed_value *value, struct keyring *keyring,
 		      struct arena *names, struct sealed_value_tally *tally)
 {
@@ -108,6 +126,7 @@ static void try_value(const struct sealed_value *value, struct keyring *keyring,
 	if (keyring_open_sealed(keyring, &scratch, &value->place, value->sealed, &text,
 				&unreadable))
 		return;
+	note_missing_key(value, keyring, tally);
 	if (tally->unreadable_count < UNREADABLE_NAMED_MAX) {
 		named = &tally->unreadable[tally->unreadable_count];
 		*named = value->place;

@@ -26,12 +26,20 @@ struct sealed_value {
 bool sealed_value_list(struct db *db, struct arena *arena, size_t column, const char *after,
 		       struct sealed_value **values, int *count, struct error *err) MUST_CHECK;
 
-enum { UNREADABLE_NAMED_MAX = 5 };
+enum { UNREADABLE_NAMED_MAX = 5, MISSING_KEYS_MAX = 8 };
+
+/* A key that is not in the key file, and how many values it sealed. */
+struct missing_key {
+	char name[KEY_NAME_BYTES];
+	int64_t count;
+};
 
 struct sealed_value_tally {
 	int64_t count;
 	int64_t unreadable_count;                           /* no key opens them in their place */
 	struct seal_place unreadable[UNREADABLE_NAMED_MAX]; /* the first of them, in the arena */
+	struct missing_key missing_keys[MISSING_KEYS_MAX];  /* the first that were met */
+	int missing_key_count;
 };
 
 /* Tries all values against the keys, a batch at a time, so that writers and checkpoints go on. */

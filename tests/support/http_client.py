@@ -58,6 +58,10 @@ class Api:
         description.check(method, target, json, answer)
         return answer
 
+    def hang_up(self):
+        """Before the web server is stopped: the next call of this thread opens another connection."""
+        self.connection().close()
+
     def exchange(self, method, target, body, headers):
         connection = self.connection()
         try:

@@ -361,6 +361,27 @@ static void the_worker_gets_each_due_refresh_once(void **state)
 	assert_false(found);
 }
 
+static void all_are_tried_soon_but_who_is_due_already_and_who_is_not_to_be_renewed(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	struct db *db = database.db;
+	struct error err = {0};
+	int64_t count = -1;
+	instant at = -1;
+
+	(void)state;
+	must(credentials_schedule_all(db, now, 3600, &count, &err), &err);
+	assert_int_equal(count, 2);
+	must(credentials_next_refresh(db, &at, &err), &err);
+	assert_int_equal(at, now + TEST_ADA * SECOND);
+	must(credentials_postpone_refresh(db, TEST_ADA, now - 1, 0, &err), &err);
+	must(credentials_park(db, TEST_BOB, &err), &err);
+	must(credentials_schedule_all(db, now, 3600, &count, &err), &err);
+	assert_int_equal(count, 0);
+	must(credentials_next_refresh(db, &at, &err), &err);
+	assert_int_equal(at, now - 1);
+}
+
 static void only_what_was_postponed_of_connected_users_of_the_app_is_tried_again(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = open_database();
@@ -399,6 +420,8 @@ int main(void)
 		cmocka_unit_test(erased_tokens_are_gone_for_a_refresh_under_way_too),
 		cmocka_unit_test(parked_credentials_keep_the_refresh_token_and_are_not_renewed),
 		cmocka_unit_test(the_worker_gets_each_due_refresh_once),
+		cmocka_unit_test(
+			all_are_tried_soon_but_who_is_due_already_and_who_is_not_to_be_renewed),
 		cmocka_unit_test(
 			only_what_was_postponed_of_connected_users_of_the_app_is_tried_again),
 	};

@@ -142,6 +142,49 @@ static void a_closed_holder_is_dead(void **state)
 	assert_false(is_alive(holder, number));
 }
 
+static bool exclude(struct holder *holder)
+{
+	struct error err;
+	bool is_alone;
+
+	assert_true(holder_exclude_others(holder, &is_alone, &err));
+	return is_alone;
+}
+
+static void who_excludes_others_must_be_alone_and_then_nobody_gets_a_number(void **state)
+{
+	struct holder *excluding = holder_open(database), *other = holder_open(database);
+	struct error err;
+	int64_t number;
+
+	(void)state;
+	number_of(other);
+	assert_false(exclude(excluding));
+	holder_close(&other);
+	assert_true(exclude(excluding));
+	other = holder_open(database);
+	assert_false(holder_number(other, &number, &err));
+	assert_int_equal(err.kind, ERROR_STORAGE);
+	assert_false(exclude(other));
+	holder_close(&excluding);
+	number_of(other);
+	holder_close(&other);
+}
+
+static void where_there_is_no_file_nobody_lives_and_none_is_made(void **state)
+{
+	char elsewhere[sizeof(folder) + 16], path[sizeof(elsewhere) + 16];
+	struct holder *holder;
+
+	(void)state;
+	snprintf(elsewhere, sizeof(elsewhere), "%s/other.db", folder);
+	snprintf(path, sizeof(path), "%s-holders", elsewhere);
+	holder = holder_open(elsewhere);
+	assert_true(exclude(holder));
+	assert_int_equal(access(path, F_OK), -1);
+	holder_close(&holder);
+}
+
 static void a_folder_that_is_not_there_is_an_error(void **state)
 {
 	SCOPED(close_holder) struct holder *holder = holder_open("/nonexistent/hallpass.db");
@@ -162,6 +205,8 @@ int main(void)
 		cmocka_unit_test(a_number_that_nobody_has_is_dead),
 		cmocka_unit_test(a_stopped_process_lives_and_a_killed_one_does_not),
 		cmocka_unit_test(a_closed_holder_is_dead),
+		cmocka_unit_test(who_excludes_others_must_be_alone_and_then_nobody_gets_a_number),
+		cmocka_unit_test(where_there_is_no_file_nobody_lives_and_none_is_made),
 		cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
 	};
 

@@ -322,6 +322,24 @@ static void a_draft_that_a_killed_rotation_left_is_in_nobodys_way(void **state)
 	assert_int_equal(access(draft, F_OK), -1);
 }
 
+static void the_key_of_a_value_has_a_name_whether_it_is_there_or_not(void **state)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	SCOPED(keyring_close) struct keyring *with_a = open_keys(key_a);
+	const struct sealed sealed = keyring_seal(with_a, &arena, &place, "token");
+	SCOPED(keyring_close) struct keyring *with_b = open_keys(key_b);
+	char name[KEY_NAME_BYTES], id[KEY_NAME_BYTES];
+
+	(void)state;
+	assert_true(keyring_name_key(sealed, name));
+	hex_encode(sealed.bytes + 1, KEY_ID_BYTES, id);
+	assert_string_equal(name, id);
+	assert_true(keyring_has_key_of(with_a, sealed));
+	assert_false(keyring_has_key_of(with_b, sealed));
+	assert_false(keyring_name_key((struct sealed){sealed.bytes, 4}, name));
+	assert_false(keyring_has_key_of(with_a, (struct sealed){sealed.bytes, 4}));
+}
+
 static void altered_and_cut_values_stay_shut(void **state)
 {
 	SCOPED(arena_release) struct arena arena = {0};
@@ -450,6 +468,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_becomes_unreadable_leaves_the_keys_that_there_were),
 		cmocka_unit_test(a_replaced_file_keeps_its_mode),
 		cmocka_unit_test(a_draft_that_a_killed_rotation_left_is_in_nobodys_way),
+		cmocka_unit_test(the_key_of_a_value_has_a_name_whether_it_is_there_or_not),
 		cmocka_unit_test(altered_and_cut_values_stay_shut),
 		cmocka_unit_test(a_wrong_key_file_is_named_and_its_keys_are_not),
 		cmocka_unit_test(a_long_comment_is_a_comment),

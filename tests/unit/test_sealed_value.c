@@ -175,6 +175,42 @@ static void other_keys_open_nothing_and_the_first_values_are_named(void **state)
 	assert_int_equal(tally.unreadable[0].project_id, 3);
 }
 
+/* Two values by one lost key, one by another, one that is damaged, and the rest by one that is there. */
+static void the_keys_that_are_missing_are_named_and_their_values_counted(void **state)
+{
+	static const char app_sql[] = "UPDATE zoom_oauth_apps SET client_secret = $1";
+	static const char webhook_sql[] = "UPDATE zoom_oauth_apps SET webhook_secret = $1";
+	static const char secret_sql[] = "UPDATE webhooks SET secret = $1";
+	SCOPED(test_database_release) struct test_database database = test_database_open();
+	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
+	SCOPED(keyring_close) struct keyring *lost = fresh_keyring(&database, "lost keys");
+	SCOPED(keyring_close) struct keyring *other = fresh_keyring(&database, "other keys");
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct app app = {.public_id = "zoapp_1", .project_id = 3};
+	const struct seal_place place = {"webhooks", "secret", "wh_1", 3};
+	struct sealed_value_tally tally;
+	char name[KEY_NAME_BYTES];
+	struct error err = {0};
+
+	(void)state;
+	fill(database.db, keyring);
+	seal_into(database.db, lost, app_sql, app_client_secret_place(&app));
+	seal_into(database.db, lost, webhook_sql, app_webhook_secret_place(&app));
+	seal_into(database.db, other, secret_sql, place);
+	must(db_script(database.db,
+		       "UPDATE zoom_oauth_credentials SET access_token = refresh_token", &err),
+	     &err);
+	tally = check(database.db, &arena, keyring);
+	assert_int_equal(tally.unreadable_count, 4);
+	assert_int_equal(tally.missing_key_count, 2);
+	assert_true(keyring_name_key(keyring_seal(lost, &arena, &place, "x"), name));
+	assert_string_equal(tally.missing_keys[0].name, name);
+	assert_int_equal(tally.missing_keys[0].count, 2);
+	assert_true(keyring_name_key(keyring_seal(other, &arena, &place, "x"), name));
+	assert_string_equal(tally.missing_keys[1].name, name);
+	assert_int_equal(tally.missing_keys[1].count, 1);
+}
+
 static void a_value_that_was_moved_or_altered_is_named(void **state)
 {
 	static const char *const harms[] = {
@@ -233,6 +269,7 @@ int main(void)
 		cmocka_unit_test(a_fresh_database_has_none),
 		cmocka_unit_test(the_right_keys_open_every_value_in_its_place),
 		cmocka_unit_test(other_keys_open_nothing_and_the_first_values_are_named),
+		cmocka_unit_test(the_keys_that_are_missing_are_named_and_their_values_counted),
 		cmocka_unit_test(a_value_that_was_moved_or_altered_is_named),
 		cmocka_unit_test(more_values_than_a_batch_has_are_all_met_once),
 	};
