@@ -43,7 +43,8 @@ struct seat {
 /*
  * What the threads of a process share. One of them at a time has the turn to accept, and passes it on
  * before it waits for anything; the others sit on a stack, so that a request wakes one thread rather than
- * all of them, and the one whose memory is warmest.
+ * all of them, and the one whose memory is warmest. Where none sits another one is started, as long as
+ * there may be more: a program has as many threads as it ever had requests at once.
  *
  * What is only to be stored is added to the group, which one thread commits; it calls another one to lead
  * the next group, and answers. So a thread that takes in such requests keeps the turn, and none has to be
@@ -58,6 +59,10 @@ struct responder {
 	size_t route_count;
 	struct intake intake;
 	pthread_mutex_t lock; /* over what follows */
+	pthread_t *threads;
+	long thread_count, threads_max;
+	bool lacks_threads; /* one could not be started, and that was said */
+	bool is_over;       /* nothing comes any more */
 	bool is_turn_taken;
 	struct seat *top;
 	struct group_queue group; /* of visits */
@@ -74,13 +79,40 @@ static bool read_fcgi(void *source, char *bytes, size_t size)
 	return FCGX_GetStr(bytes, (int)size, fcgi->in) == (int)size;
 }
 
-/* Calls whoever sat down last; false where nobody sits. With the lock. */
+static void *serve_visits(void *argument);
+
+/* Without it the others have more to do. With the lock. */
+static int start_thread(struct responder *responder)
+{
+	const int failure = pthread_create(&responder->threads[responder->thread_count], NULL,
+					   serve_visits, responder);
+	const struct log_field fields[] = {
+		{"threads", NULL, responder->thread_count},
+		{"error", strerror(failure), 0},
+		{NULL, NULL, 0},
+	};
+
+	if (failure == 0)
+		responder->thread_count++;
+	else if (!responder->lacks_threads)
+		log_write(&responder->process->log, LOG_ERROR, "no more threads", fields);
+	responder->lacks_threads = failure != 0;
+	return failure;
+}
+
+/*
+ * Calls whoever sat down last; false where nobody sits, and then one is started if it may be, for the
+ * next call. With the lock.
+ */
 static bool call_from_seat(struct responder *responder, enum call call)
 {
 	struct seat *seat = responder->top;
 
-	if (seat == NULL)
+	if (seat == NULL) {
+		if (responder->thread_count < responder->threads_max && !responder->is_over)
+			start_thread(responder);
 		return false;
+	}
 	responder->top = seat->below;
 	seat->call = call;
 	pthread_cond_signal(&seat->called);
@@ -318,6 +350,13 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 	} while (visit != NULL);
 }
 
+static void be_over(struct responder *responder)
+{
+	pthread_mutex_lock(&responder->lock);
+	responder->is_over = true;
+	pthread_mutex_unlock(&responder->lock);
+}
+
 /* A connection that is new may be slow to send; one that is kept is not. */
 static void *serve_visits(void *argument)
 {
@@ -342,38 +381,58 @@ static void *serve_visits(void *argument)
 		if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
 			serve_or_park(responder, &context, visit);
 	} while (connection >= 0);
+	be_over(responder);
 	pass_turn(&seat);
 	context_release(&context);
 	return NULL;
 }
 
+static bool start_first_thread(struct responder *responder)
+{
+	int failure;
+
+	pthread_mutex_lock(&responder->lock);
+	failure = start_thread(responder);
+	pthread_mutex_unlock(&responder->lock);
+	return failure == 0;
+}
+
+/* Those too that are started meanwhile: once none is left nobody starts another. */
+static void join_threads(struct responder *responder)
+{
+	pthread_t thread;
+
+	for (long i = 0;; i++) {
+		pthread_mutex_lock(&responder->lock);
+		if (i == responder->thread_count) {
+			pthread_mutex_unlock(&responder->lock);
+			return;
+		}
+		thread = responder->threads[i];
+		pthread_mutex_unlock(&responder->lock);
+		pthread_join(thread, NULL);
+	}
+}
+
 static int serve_fcgi(struct responder *responder)
 {
-	const long thread_count = responder->process->config.threads;
-	pthread_t *threads = calloc((size_t)thread_count, sizeof(*threads));
 	sigset_t signals;
 	int signal_number;
 
-	assert(threads != NULL);
+	responder->threads_max = responder->process->config.threads;
+	responder->threads = calloc((size_t)responder->threads_max, sizeof(*responder->threads));
+	assert(responder->threads != NULL);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	for (long i = 0; i < thread_count; i++) {
-		const int failure = pthread_create(&threads[i], NULL, serve_visits, responder);
-
-		if (failure != 0) {
-			fprintf(stderr, "threads = %ld: only %ld could be started: %s\n",
-				thread_count, i, strerror(failure));
-			exit(EXIT_FAILURE);
-		}
-	}
+	if (!start_first_thread(responder))
+		return EXIT_FAILURE;
 	while (sigwait(&signals, &signal_number) != 0)
 		;
 	intake_stop(&responder->intake);
-	for (long i = 0; i < thread_count; i++)
-		pthread_join(threads[i], NULL);
-	free(threads);
+	join_threads(responder);
+	free(responder->threads);
 	return EXIT_SUCCESS;
 }
 
