@@ -78,16 +78,20 @@ class Hallpass:
         self.user_count, self.bot_count = users, bots
         self.connection_ids = []
 
+    @contextmanager
+    def up(self):
+        self.stack.up()
+        try:
+            yield self
+        finally:
+            self.stack.down()
+
     @classmethod
     @contextmanager
     def running(cls, *arguments, **settings):
-        hallpass = cls(*arguments, **settings)
-        hallpass.stack.up()
-        try:
+        with cls(*arguments, **settings).up() as hallpass:
             hallpass.prepare()
             yield hallpass
-        finally:
-            hallpass.stack.down()
 
     def prepare(self):
         self.upstream.delay()

@@ -42,6 +42,14 @@ def test_the_event_benchmark_gives_figures_and_finds_every_acknowledged_event_st
     assert goals == {f"events.{name}" for name in ("rate", "p99", "beside", "slowest")}
 
 
+def test_the_memory_benchmark_gives_figures_of_every_program(tmp_path):
+    rows, goals = quick_rows("memory", tmp_path, 240)
+    programs = {path.name for path in (BUILD / "cgi-bin").iterdir()} | {"worker"}
+    assert {row[0].removeprefix("… ") for row in rows} >= programs
+    assert len(rows) == 2 * (5 + len(programs)) and goals == {f"memory.{name}" for name in (
+        "idle", "idle_pss", "busy", "busy_pss")}
+
+
 def test_the_cgi_benchmark_gives_figures_of_good_answers(tmp_path):
     rows, goals = quick_rows("cgi", tmp_path, 120)
     assert len(rows) == 3 and goals == {"cgi.one"}
