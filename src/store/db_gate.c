@@ -32,6 +32,11 @@ struct db_gate *db_gate_open(void)
 	struct db_gate *gate = db_allocate(sizeof(*gate));
 	pthread_condattr_t attributes;
 
+	/*
+	 * Each piece of memory would be counted, under a lock that all threads share. Refused once SQLite is
+	 * in use, for which an earlier gate has said it.
+	 */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	pthread_mutex_init(&gate->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 static void a_file_that_is_not_there_is_named_and_not_made(void **state)
 {
@@ -121,6 +122,16 @@ static void one_that_finds_all_connections_taken_waits_and_then_opens_another(vo
 		db_close(&others[i]);
 }
 
+/* Counting takes a lock that all threads share. */
+static void sqlite_does_not_count_its_memory(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_database_open_empty();
+
+	(void)state;
+	assert_non_null(database.db);
+	assert_int_equal(sqlite3_memory_used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +142,7 @@ int main(void)
 		cmocka_unit_test(a_db_that_rests_lends_its_connection_and_takes_one_again),
 		cmocka_unit_test(a_db_does_not_rest_in_the_middle_of_a_transaction),
 		cmocka_unit_test(one_that_finds_all_connections_taken_waits_and_then_opens_another),
+		cmocka_unit_test(sqlite_does_not_count_its_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
