@@ -1,5 +1,6 @@
 #include "serve/process.h"
 
+#include "base/crypto.h"
 #include "base/secret_memory.h"
 #include "store/db_gate.h"
 #include "store/migrate.h"
@@ -30,12 +31,17 @@ static void allow_many_files(void)
 bool process_open(struct process *process, const char *program, char *const *environment,
 		  struct error *err)
 {
+	size_t seed;
+
 	*process = (struct process){0};
 	secret_memory_forbid_core_dumps();
 	allow_many_files();
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	/* JSON values hold secrets and tokens on their way through. */
 	json_set_alloc_funcs(malloc, secret_memory_free);
+	/* By itself it opens a device for this, once in each process. */
+	random_bytes(&seed, sizeof(seed));
+	json_object_seed(seed);
 	if (!config_read(&process->config, environment, err) ||
 	    !keyring_open(&process->keyring, process->config.encryption_key_file, err))
 		return false;
