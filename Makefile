@@ -8,7 +8,7 @@ CFLAGS ?= -O2 -g
 # CFLAGS, CPPFLAGS and LDFLAGS are yours; what the code needs is below, and yours come after it.
 PACKAGES       := sqlite3 jansson libmd libcurl libcrypto
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-# libcurl and libcrypto are loaded when they are needed: src/base/late_library.h.
+# libcurl, libcrypto and libfcgi are loaded when they are needed: src/base/late_library.h.
 PACKAGE_LIBS   := $(shell pkg-config --libs sqlite3 jansson 2>/dev/null)
 OPTIMISED = $(and $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if $(filter -fsanitize=%,$(CFLAGS)),,yes))
 HALLPASS_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Isrc -Wall -Wextra -Wconversion -Wshadow \
@@ -16,7 +16,7 @@ HALLPASS_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Isrc -Wall -Wextra -Wconversion -Wsh
 	$(if $(OPTIMISED),-D_FORTIFY_SOURCE=2) $(PACKAGE_CFLAGS)
 HALLPASS_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections
 # Of libmd a function is needed: loading it as a shared library would cost a CGI request 0.05 ms of its 1.6.
-HALLPASS_LIBS = $(PACKAGE_LIBS) -l:libmd.a -lfcgi
+HALLPASS_LIBS = $(PACKAGE_LIBS) -l:libmd.a
 SANITIZED = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-DARENA_DEBUG
 
@@ -168,6 +168,7 @@ $(BUILD)/bin/hallpass-worker: $(BUILD)/obj/src/worker/main.o $(LIBRARY)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(BUILD)/obj/bench/latencies.o
 	$(LINK) $(shell pkg-config --libs libcurl)
 $(BUILD)/bench/fill: $(LIBRARY)
+$(BUILD)/bench/no_op: HALLPASS_LIBS += -lfcgi
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/members
 	$(LINK) -lcmocka
 # A family is linked with a responder_main() that fuzzes it, and with a Zoom that says what the input says.

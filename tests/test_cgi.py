@@ -133,11 +133,11 @@ def loaded_libraries(world, method, path):
     return set(re.findall(r"file=(lib\w+)\.so", result.stderr))
 
 
-def test_a_request_that_needs_no_zoom_loads_neither_curl_nor_openssl(world):
+def test_a_request_that_needs_no_zoom_loads_neither_curl_nor_openssl_and_none_loads_libfcgi(world):
     asked = loaded_libraries(world, "GET", f"{CONNECTIONS}/{world.user.id}")
-    assert "libsqlite3" in asked and not asked & {"libcurl", "libcrypto", "libssl"}
+    assert "libsqlite3" in asked and not asked & {"libcurl", "libcrypto", "libssl", "libfcgi"}
     checked = loaded_libraries(world, "POST", f"{CONNECTIONS}/{world.user.id}/refresh")
-    assert checked >= {"libsqlite3", "libcurl", "libcrypto", "libssl"}
+    assert checked >= {"libsqlite3", "libcurl", "libcrypto", "libssl"} and "libfcgi" not in checked
 
 
 @pytest.mark.parametrize("script, info", [("", "{path}"), (None, "{path}"), ("/cgi-bin/zoom_oauth_apps", "{path}"),

@@ -6,12 +6,14 @@
 #include "serve/zoom_circuits.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcgiapp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 extern char **environ;
 
@@ -472,6 +474,15 @@ static unsigned zoom_threads_max(long threads)
 	return threads == 1 ? 1 : (unsigned)(threads - kept);
 }
 
+/* The specification's own way to tell: standard input is a socket that listens. */
+static bool is_fastcgi(void)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+
+	return getpeername(LISTEN_SOCKET, (struct sockaddr *)&peer, &size) != 0 && errno == ENOTCONN;
+}
+
 int responder_main(const char *program, const struct route *routes, size_t route_count)
 {
 	SCOPED(process_close) struct process process = {0};
@@ -486,7 +497,7 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	signal(SIGPIPE, SIG_IGN);
 	if (!process_open(&process, program, environ, &err))
 		return process_refuse(program, &err);
-	if (FCGX_IsCGI())
+	if (!is_fastcgi())
 		return serve_cgi(&responder);
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;
