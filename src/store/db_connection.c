@@ -6,8 +6,6 @@
 enum { WAL_CHECKPOINT_PAGES = 10000 };
 
 const char db_connection_settings[] = "PRAGMA synchronous = FULL;"
-				      "PRAGMA foreign_keys = ON;"
-				      "PRAGMA trusted_schema = OFF;"
 				      "PRAGMA temp_store = MEMORY;";
 
 struct db_connection *db_connection_open(const char *path, int flags)
@@ -29,6 +27,8 @@ struct db_connection *db_connection_open(const char *path, int flags)
 void db_connection_settle(struct db_connection *connection)
 {
 	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_wal_autocheckpoint(connection->handle, WAL_CHECKPOINT_PAGES);
 }
 
