@@ -213,6 +213,26 @@ def test_new_connections_are_not_kept_waiting_by_requests_on_those_that_are_open
     assert min(places[len(opened):]) > 30  # of 70: the new ones come in turn with others
 
 
+def test_who_waits_while_another_hangs_up_within_a_request_is_served_like_everybody(small):
+    """libfcgi would accept a connection itself in the place of the one that is gone: one that nobody knows."""
+    with contextlib.ExitStack() as at_end:
+        going = connections_to(small, 10, at_end)
+        assert [post(each, small, new_body()) for each in going] == [200] * len(going)
+        (pid,) = pids_of(small.stack, "zoom_webhooks")
+        os.kill(pid, signal.SIGSTOP)
+        at_end.callback(os.kill, pid, signal.SIGCONT)
+        wait_until(lambda: is_stopped(pid), what="the stop")
+        for each in going:
+            each.hang_up_within(small.path, new_body(), {})
+        waiting = connections_to(small, 20, at_end)
+        for each in waiting:
+            body = new_body()
+            each.send(small.path, body, signed(small.secret, body))
+        os.kill(pid, signal.SIGCONT)
+        assert [each.read_status() for each in waiting] == [200] * len(waiting)
+        assert [post(each, small, new_body()) for each in waiting] == [200] * len(waiting)
+
+
 def test_what_is_left_of_a_refused_request_is_not_taken_for_the_next_one(small):
     with contextlib.ExitStack() as at_end:
         (connection,) = connections_to(small, 1, at_end)

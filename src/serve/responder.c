@@ -19,6 +19,7 @@ extern char **environ;
 
 enum {
 	LISTEN_SOCKET = 0,
+	NO_SOCKET = -1,
 	PARKED_MAX = 2048,
 	PARKED_BYTES_MAX = 64 << 20, /* of their bodies */
 	FREE_THREADS_MAX = 32,       /* kept for requests that need no Zoom */
@@ -308,9 +309,10 @@ static void release_visit(struct visit *visit)
 }
 
 /*
- * To libfcgi the connection is one that was kept open after an earlier request; so it reads from it
- * without accepting one itself, which other threads would have to wait for. NULL where the web server
- * has hung up again.
+ * To libfcgi the connection is one that was kept open after an earlier request, so that it reads from it
+ * without accepting one itself, which other threads would have to wait for. Where the web server hangs up
+ * within the request it would accept another one after all, which the intake knows nothing of: it
+ * has nothing to accept from. NULL then.
  */
 static struct visit *read_visit(struct responder *responder, int connection)
 {
@@ -318,7 +320,7 @@ static struct visit *read_visit(struct responder *responder, int connection)
 
 	if (visit == NULL)
 		abort();
-	FCGX_InitRequest(&visit->fcgi, LISTEN_SOCKET, FCGI_FAIL_ACCEPT_ON_INTR);
+	FCGX_InitRequest(&visit->fcgi, NO_SOCKET, FCGI_FAIL_ACCEPT_ON_INTR);
 	visit->fcgi.ipcFd = connection;
 	visit->fcgi.keepConnection = 1;
 	if (FCGX_Accept_r(&visit->fcgi) != 0) {

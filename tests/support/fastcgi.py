@@ -43,10 +43,20 @@ class KeptConnection:
         return self.read_status()
 
     def send(self, path, body, headers):
+        self.socket.sendall(self.request(path, body, headers))
+
+    def hang_up_within(self, path, body, headers):
+        """As nginx does when its client has gone."""
+        request = self.request(path, body, headers)
+        self.socket.sendall(request[:len(request) // 4])
+        self.socket.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def request(path, body, headers):
         variables = {"REQUEST_METHOD": "POST", "REQUEST_URI": path, "PATH_INFO": path, "QUERY_STRING": "",
                      "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
         variables |= {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
-        self.socket.sendall(
+        return (
             record(BEGIN_REQUEST, struct.pack("!HB5x", RESPONDER, KEEP_CONN))
             + record(PARAMS, b"".join(name_value(*each) for each in variables.items())) + record(PARAMS)
             + b"".join(record(STDIN, body[start:start + 0xffff]) for start in range(0, len(body), 0xffff))
