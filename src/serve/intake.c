@@ -49,6 +49,7 @@ static int accept_new(struct intake *intake)
 	const struct timeval timeout = {.tv_sec = REQUEST_TIMEOUT_S};
 	const int connection = accept4(intake->listening, NULL, NULL, SOCK_CLOEXEC);
 
+	intake->has_new = connection >= 0;
 	if (connection < 0) {
 		/* Out of descriptors or memory: others will give some back. */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
@@ -116,7 +117,8 @@ static int take_next(struct intake *intake, const struct epoll_event *event, boo
 
 /*
  * Between two that are kept a new one has its turn: epoll goes round, and in each round through all that are
- * kept it would come to the socket only once, for one of those who wait there.
+ * kept it would come to the socket only once, for one of those who wait there. Until it has come there nobody
+ * is known to wait.
  */
 int intake_next(struct intake *intake, bool *is_kept)
 {
@@ -124,7 +126,7 @@ int intake_next(struct intake *intake, bool *is_kept)
 	int connection = -1;
 
 	*is_kept = false;
-	if (intake->was_kept)
+	if (intake->was_kept && intake->has_new)
 		connection = accept_new(intake);
 	while (connection < 0) {
 		while (epoll_wait(intake->poll, &event, 1, -1) < 0)

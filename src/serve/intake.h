@@ -19,6 +19,7 @@ enum intake_state { INTAKE_NEW, INTAKE_SERVED, INTAKE_IDLE };
 struct intake {
 	int listening, poll, stop_event;
 	bool was_kept;        /* what intake_next() gave last */
+	bool has_new;         /* somebody may wait to be accepted */
 	pthread_mutex_t lock; /* over what follows */
 	bool is_stopped;
 	unsigned char states[INTAKE_FILES_MAX]; /* enum intake_state, by descriptor */
