@@ -382,7 +382,7 @@ static void store_later(struct delivery *delivery)
 		.is_new = arena_alloc(delivery->arena,
 				      (size_t)delivery->proved_count * sizeof(*storing->is_new)),
 	};
-	sha256(delivery->request->body, delivery->request->body_size, storing->body_sha256);
+	sha256_of_long(delivery->request->body, delivery->request->body_size, storing->body_sha256);
 	failpoint("event.received");
 	delivery->context->later =
 		(struct later){&zoom_event_storing_work, answer_stored, storing, delivery};

@@ -76,6 +76,11 @@ void sha256(const void *bytes, size_t size, unsigned char digest[static SHA256_B
 	SHA256Final(digest, &context); /* wipes the context */
 }
 
+void sha256_of_long(const void *bytes, size_t size, unsigned char digest[static SHA256_BYTES])
+{
+	require(EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL) == 1, "EVP_Digest");
+}
+
 static void mac_context_free(EVP_MAC_CTX **context)
 {
 	EVP_MAC_CTX_free(*context);

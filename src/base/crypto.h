@@ -29,6 +29,12 @@ uint32_t random_below(uint32_t limit);
 
 void sha256(const void *bytes, size_t size, unsigned char digest[static SHA256_BYTES]);
 
+/*
+ * The same by OpenSSL, which uses the processor's instructions for it: a quarter of the time for the 700 bytes
+ * of an event. For what is long, where libcrypto is loaded anyhow.
+ */
+void sha256_of_long(const void *bytes, size_t size, unsigned char digest[static SHA256_BYTES]);
+
 /* One run of bytes of a message that is signed in parts, without copying them together. */
 struct span {
 	const void *bytes;

@@ -68,6 +68,17 @@ int EVP_DecryptFinal_ex(EVP_CIPHER_CTX *context, unsigned char *out, int *out_si
 	return LATE(EVP_DecryptFinal_ex)(context, out, out_size);
 }
 
+const EVP_MD *EVP_sha256(void)
+{
+	return LATE(EVP_sha256)();
+}
+
+int EVP_Digest(const void *bytes, size_t size, unsigned char *digest, unsigned int *digest_size,
+	       const EVP_MD *algorithm, ENGINE *engine)
+{
+	return LATE(EVP_Digest)(bytes, size, digest, digest_size, algorithm, engine);
+}
+
 EVP_MAC *EVP_MAC_fetch(OSSL_LIB_CTX *library, const char *algorithm, const char *properties)
 {
 	return LATE(EVP_MAC_fetch)(library, algorithm, properties);
