@@ -363,8 +363,9 @@ static bool answer_stored(struct context *context, void *answered, struct respon
 		count(context, storing->apps[i]->public_id,
 		      storing->is_new[i] ? "accepted" : "duplicate");
 	failpoint("event.stored");
-	respond_json(response, context->arena, 200,
-		     json_pack("{s:s}", "status", storing->is_news ? "ok" : "already_handled"));
+	respond_constant(response, 200,
+			 storing->is_news ? "{\"status\":\"ok\"}"
+					  : "{\"status\":\"already_handled\"}");
 	return true;
 }
 

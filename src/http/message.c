@@ -182,6 +182,13 @@ void respond_json(struct response *response, struct arena *arena, int status, js
 	json_decref(body);
 }
 
+void respond_constant(struct response *response, int status, const char *json)
+{
+	response->status = status;
+	response->content_type = "application/json";
+	response->body = json;
+}
+
 void respond_text(struct response *response, int status, const char *text)
 {
 	response->status = status;

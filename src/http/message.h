@@ -69,6 +69,9 @@ struct response {
 /* Renders and takes over `body`; the text lives in the arena. */
 void respond_json(struct response *response, struct arena *arena, int status, json_t *body);
 
+/* JSON that is a constant of the program. */
+void respond_constant(struct response *response, int status, const char *json);
+
 /* text/plain, without a line's end; `text` is as the body of a response. */
 void respond_text(struct response *response, int status, const char *text);
 

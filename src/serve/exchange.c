@@ -178,26 +178,35 @@ void exchange_store(struct exchange *exchange, struct context *context)
 	exchange_finish(exchange, context);
 }
 
+/* The headers that most answers do not have. */
+static const char *rare_headers(const struct response *response, struct arena *arena)
+{
+	const char *headers = "";
+
+	if (response->allow != NULL)
+		headers = arena_printf(arena, "Allow: %s\r\n", response->allow);
+	if (response->status == 401)
+		headers = arena_printf(arena, "%sWWW-Authenticate: Token\r\n", headers);
+	if (response->retry_after_s > 0)
+		headers = arena_printf(arena, "%sRetry-After: %d\r\n", headers,
+				       response->retry_after_s);
+	return headers;
+}
+
 const char *exchange_head(struct exchange *exchange)
 {
 	const struct response *response = &exchange->response;
-	struct arena *arena = &exchange->arena;
-	const char *head =
-		arena_printf(arena,
-			     "Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n",
-			     response->status, http_reason_phrase(response->status),
-			     exchange->request_id);
+	const char *content = "";
 
-	if (response->allow != NULL)
-		head = arena_printf(arena, "%sAllow: %s\r\n", head, response->allow);
-	if (response->status == 401)
-		head = arena_printf(arena, "%sWWW-Authenticate: Token\r\n", head);
-	if (response->retry_after_s > 0)
-		head = arena_printf(arena, "%sRetry-After: %d\r\n", head, response->retry_after_s);
-	if (response->body == NULL)
-		return arena_printf(arena, "%s\r\n", head);
-	return arena_printf(arena, "%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", head,
-			    response->content_type, strlen(response->body));
+	if (response->body != NULL)
+		content = arena_printf(&exchange->arena,
+				       "Content-Type: %s\r\nContent-Length: %zu\r\n",
+				       response->content_type, strlen(response->body));
+	return arena_printf(
+		&exchange->arena,
+		"Status: %d %s\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n%s%s\r\n",
+		response->status, http_reason_phrase(response->status), exchange->request_id,
+		rare_headers(response, &exchange->arena), content);
 }
 
 /* On the stack: each request is counted twice, and none allocates for it. */
