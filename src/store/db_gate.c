@@ -17,6 +17,13 @@ enum {
 	CONNECTION_WAIT_MS = 1000,
 };
 
+/* A thread in the line for a connection. */
+struct waiter {
+	pthread_cond_t called;
+	bool is_called; /* it is out of the line, and what was given back counts as its */
+	struct waiter *next;
+};
+
 struct db_gate {
 	pthread_mutex_t lock; /* over what follows */
 	bool is_held;         /* by a writer */
@@ -24,13 +31,22 @@ struct db_gate {
 	pthread_cond_t first_may_enter, others_may_enter;
 	struct db_connection *idle; /* the one that was used last is on top */
 	int used_count;
-	pthread_cond_t one_is_free;
+	struct waiter *waiters; /* the one that has waited longest first */
 };
+
+static void init_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
 
 struct db_gate *db_gate_open(void)
 {
 	struct db_gate *gate = db_allocate(sizeof(*gate));
-	pthread_condattr_t attributes;
 
 	/*
 	 * Each piece of memory would be counted, under a lock that all threads share. Refused once SQLite is
@@ -38,12 +54,8 @@ struct db_gate *db_gate_open(void)
 	 */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	pthread_mutex_init(&gate->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&gate->first_may_enter, &attributes);
-	pthread_cond_init(&gate->others_may_enter, &attributes);
-	pthread_cond_init(&gate->one_is_free, &attributes);
-	pthread_condattr_destroy(&attributes);
+	init_condition(&gate->first_may_enter);
+	init_condition(&gate->others_may_enter);
 	return gate;
 }
 
@@ -57,7 +69,6 @@ void db_gate_close(struct db_gate **gate)
 		next = idle->next;
 		db_connection_close(idle);
 	}
-	pthread_cond_destroy(&(*gate)->one_is_free);
 	pthread_cond_destroy(&(*gate)->others_may_enter);
 	pthread_cond_destroy(&(*gate)->first_may_enter);
 	pthread_mutex_destroy(&(*gate)->lock);
@@ -110,13 +121,42 @@ void db_gate_leave(struct db_gate *gate)
 	pthread_mutex_unlock(&gate->lock);
 }
 
-static void wait_for_connection(struct db_gate *gate)
+static struct waiter **place_of(struct db_gate *gate, const struct waiter *waiter)
+{
+	struct waiter **place = &gate->waiters;
+
+	while (*place != waiter)
+		place = &(*place)->next;
+	return place;
+}
+
+/* The last place in the line; false where nobody gave one back in time. */
+static bool wait_for_connection(struct db_gate *gate)
 {
 	const struct timespec until = instant_of(clock_monotonic_ms() + CONNECTION_WAIT_MS);
+	struct waiter waiter = {.is_called = false};
 	int result = 0;
 
-	while (gate->used_count >= CONNECTIONS_AT_ONCE && result == 0)
-		result = pthread_cond_timedwait(&gate->one_is_free, &gate->lock, &until);
+	init_condition(&waiter.called);
+	*place_of(gate, NULL) = &waiter;
+	while (!waiter.is_called && result == 0)
+		result = pthread_cond_timedwait(&waiter.called, &gate->lock, &until);
+	if (!waiter.is_called)
+		*place_of(gate, &waiter) = waiter.next;
+	pthread_cond_destroy(&waiter.called);
+	return waiter.is_called;
+}
+
+static void call_first_waiter(struct db_gate *gate)
+{
+	struct waiter *first = gate->waiters;
+
+	if (first == NULL || gate->used_count >= CONNECTIONS_AT_ONCE)
+		return;
+	gate->waiters = first->next;
+	first->is_called = true;
+	gate->used_count++;
+	pthread_cond_signal(&first->called);
 }
 
 struct db_connection *db_gate_take(struct db_gate *gate, const char *path, bool may_wait)
@@ -124,15 +164,14 @@ struct db_connection *db_gate_take(struct db_gate *gate, const char *path, bool 
 	struct db_connection **place, *taken;
 
 	pthread_mutex_lock(&gate->lock);
-	if (may_wait)
-		wait_for_connection(gate);
+	if (!may_wait || gate->used_count < CONNECTIONS_AT_ONCE || !wait_for_connection(gate))
+		gate->used_count++;
 	place = &gate->idle;
 	while (*place != NULL && strcmp((*place)->path, path) != 0)
 		place = &(*place)->next;
 	taken = *place;
 	if (taken != NULL)
 		*place = taken->next;
-	gate->used_count++;
 	pthread_mutex_unlock(&gate->lock);
 	return taken;
 }
@@ -146,7 +185,7 @@ void db_gate_give_back(struct db_gate *gate, struct db_connection *connection, b
 		connection = NULL;
 	}
 	gate->used_count--;
-	pthread_cond_signal(&gate->one_is_free);
+	call_first_waiter(gate);
 	pthread_mutex_unlock(&gate->lock);
 	db_connection_close(connection);
 }

@@ -21,7 +21,10 @@ void db_gate_close(struct db_gate **gate);
 bool db_gate_enter(struct db_gate *gate, bool goes_first, int64_t deadline_ms) MUST_CHECK;
 void db_gate_leave(struct db_gate *gate);
 
-/* An idle one of that file, or NULL: open one. Either way it counts as used. */
+/*
+ * An idle one of that file, or NULL: open one. Either way it counts as used. Where all are, who may wait
+ * stands in line, and what is given back goes to who has waited longest.
+ */
 struct db_connection *db_gate_take(struct db_gate *gate, const char *path, bool may_wait);
 
 /* Back among the idle ones, unless there are enough or it is to be closed. */

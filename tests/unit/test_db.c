@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -132,6 +134,75 @@ static void sqlite_does_not_count_its_memory(void **state)
 	assert_int_equal(sqlite3_memory_used(), 0);
 }
 
+/* A thread that needs a connection when all are taken, and gives it back as soon as it has one. */
+struct waiter {
+	const struct test_database *database;
+	atomic_int *turns; /* of all who wait */
+	pthread_t thread;
+	atomic_int id; /* by which the kernel knows it; 0 until it runs */
+	int turn;
+};
+
+static void *take_a_turn(void *argument)
+{
+	struct waiter *waiter = argument;
+	struct db *db;
+
+	atomic_store(&waiter->id, gettid());
+	db = test_database_connect(waiter->database, waiter->database->gate);
+	waiter->turn = atomic_fetch_add(waiter->turns, 1);
+	db_close(&db);
+	return NULL;
+}
+
+static bool is_asleep(const struct waiter *waiter)
+{
+	char path[TEST_PATH_BYTES], status[TEST_PATH_BYTES] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", atomic_load(&waiter->id));
+	file = fopen(path, "r");
+	if (file == NULL)
+		return false;
+	assert_non_null(fgets(status, sizeof(status), file));
+	fclose(file);
+	return strstr(status, ") S ") != NULL;
+}
+
+static void wait_in_line(struct waiter *waiter)
+{
+	assert_int_equal(pthread_create(&waiter->thread, NULL, take_a_turn, waiter), 0);
+	while (!is_asleep(waiter))
+		clock_pause_ms(1);
+}
+
+static void a_connection_goes_to_who_has_waited_longest_for_one(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct db *others[7];
+	atomic_int turns = 0;
+	struct waiter waiters[3];
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		others[i] = test_database_connect(&database, database.gate);
+	for (size_t i = 0; i < COUNT_OF(waiters); i++) {
+		waiters[i] = (struct waiter){.database = &database, .turns = &turns};
+		wait_in_line(&waiters[i]);
+	}
+	/* Who gives one back and needs one again at once is the last in the line. */
+	db_rest(database.db);
+	must(db_script(database.db, "SELECT 1", &err), &err);
+	assert_int_equal(atomic_fetch_add(&turns, 1), COUNT_OF(waiters));
+	for (size_t i = 0; i < COUNT_OF(waiters); i++) {
+		pthread_join(waiters[i].thread, NULL);
+		assert_int_equal(waiters[i].turn, i);
+	}
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		db_close(&others[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_db_does_not_rest_in_the_middle_of_a_transaction),
 		cmocka_unit_test(one_that_finds_all_connections_taken_waits_and_then_opens_another),
 		cmocka_unit_test(sqlite_does_not_count_its_memory),
+		cmocka_unit_test(a_connection_goes_to_who_has_waited_longest_for_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
