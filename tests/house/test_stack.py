@@ -270,15 +270,16 @@ def test_what_is_not_built_is_named(stack, tmp_path):
     assert "bin/hallpass is not built: run make" in result.stderr
 
 
-@pytest.mark.parametrize("program", ["bin/hallpass-worker", "cgi-bin/status"])
-def test_a_program_that_dies_at_its_start_fails_the_start_and_stops_the_rest(stack, tmp_path, program):
+@pytest.mark.parametrize("program, after_s", [("bin/hallpass-worker", 0), ("cgi-bin/status", 0), ("cgi-bin/status", 0.4)],
+                         ids=["worker", "status", "status-slowly"])
+def test_a_program_that_dies_at_its_start_fails_the_start_and_stops_the_rest(stack, tmp_path, program, after_s):
     build = tmp_path / "build"
     for folder in ("bin", "cgi-bin"):
         (build / folder).mkdir(parents=True)
         for file in (BUILD / folder).iterdir():
             (build / folder / file.name).symlink_to(file)
     (build / program).unlink()
-    (build / program).write_text("#!/bin/sh\necho 'no luck today' >&2\nexit 1\n")
+    (build / program).write_text(f"#!/bin/sh\nsleep {after_s}\necho 'no luck today' >&2\nexit 1\n")
     (build / program).chmod(0o755)
     result = stack.up(build=build)
     assert result.returncode == 1
