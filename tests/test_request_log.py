@@ -120,6 +120,16 @@ def test_where_zoom_is_to_blame_the_line_has_its_words_too(stack, zoom, api, log
     assert log.of(answer)["error"] == answer.json["error"]
 
 
+def test_where_a_bot_gets_its_answer_without_a_token_the_line_has_zooms_words_all_the_same(stack, zoom, api, log):
+    joiner = make_joiner(stack, zoom, api)
+    with zoom.fault(path="/v2/meetings/*", client_id=joiner.who["client_id"], status=400,
+                    body={"code": 3000, "message": "Not allowed to start local recording."}):
+        answer = api.post(f"/api/v1/bots/{joiner.bot['id']}/zoom_tokens").must_be(200)
+    line = log.of(answer)
+    assert (line["status"], line["level"], line["code"]) == (200, "info", answer.json["join_flow_reason"])
+    assert "Not allowed to start local recording." in line["error"]
+
+
 def test_a_request_that_succeeds_leaves_one_line_too(api, log):
     line = log.of(api.get("/api/v1/bots").must_be(200))
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/bots", 200)

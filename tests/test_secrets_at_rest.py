@@ -1,6 +1,7 @@
 """Secrets at rest are sealed to their place: nothing in clear, nothing that opens elsewhere."""
 
 import base64
+import json
 import os
 import re
 
@@ -9,6 +10,7 @@ import pytest
 from support import time_travel
 from support.joiner import make_joiner
 from support.token_callback import TokenCallback, attendee_body, attendee_signature
+from support.waiting import wait_until
 
 SEALED = [("zoom_oauth_apps", "client_secret"), ("zoom_oauth_apps", "webhook_secret"),
           ("zoom_oauth_credentials", "refresh_token"), ("zoom_oauth_credentials", "access_token"),
@@ -201,6 +203,26 @@ def new_key():
     return base64.b64encode(os.urandom(32)).decode() + "\n"
 
 
+def tells_what_to_do(stack, joiner, piece):
+    """The log of each program leads to the doctor, and the doctor to the copy, or to what is done without one."""
+    def lines():
+        return {line["route"]: line for name in ("bots", "zoom_oauth_connections")
+                for line in map(json.loads, (stack.directory / f"logs/{name}.log").read_text().splitlines())
+                if line.get("code") == "credentials_unreadable"}
+
+    wait_until(lambda: set(lines()) == {"/api/v1/bots/:id/zoom_tokens", "/api/v1/zoom_oauth_connections/:id/refresh"},
+               what="the lines")
+    for line in [piece, *lines().values()]:
+        assert line["code"] == "credentials_unreadable"
+        assert line["error"].endswith(": run `hallpass doctor`, which says what to do")
+    doctor = json.loads(stack.run("hallpass", "doctor", "--json", check=False).stdout)
+    finding, = [each for each in doctor["findings"] if each["check"] == "secrets"]
+    assert finding["level"] == "fail"
+    assert re.match(rf"no key opens 4 of 4 \(.*zoom_oauth_credentials.refresh_token of {joiner.id}", finding["finding"])
+    for word in "put back", "client_secret", "webhook_secret", "authorize again", "docs/operations.md":
+        assert word in finding["advice"]
+
+
 def test_a_database_with_another_key_file_says_so_and_loses_nothing(private_stack, zoom):
     stack = private_stack()
     joiner = make_joiner(stack, zoom, stack.create_project().api)
@@ -210,10 +232,7 @@ def test_a_database_with_another_key_file_says_so_and_loses_nothing(private_stac
     assert (answer["join_flow"], answer["join_flow_reason"]) == ("standard", "credentials_unreadable")
     refused = joiner.refresh().must_be(500)
     assert refused.code == "credentials_unreadable" and "no key" in refused.json["error"]
-    doctor = stack.run("hallpass", "doctor", check=False)
-    assert doctor.returncode == 1
-    assert re.search(r"no key opens 4 of 4 .*zoom_oauth_credentials.refresh_token of "
-                     + joiner.id, doctor.stdout)
+    tells_what_to_do(stack, joiner, time_travel.run_upkeep(stack, joiner.id))
     assert joiner.read()["state"] == "connected"
 
     change_keys(stack, joiner, lambda keys: keys.write_text(kept))

@@ -129,14 +129,14 @@ static void get_access_token(struct callback_call *call)
 {
 	struct join_tokens *tokens = &call->tokens;
 	struct access_token token;
-	struct error err = {0};
 
 	if (!call->plan.has_connection)
 		tokens->reason = call->plan.reason;
 	else if (!call->plan.connection.is_connected)
 		tokens->reason = "connection_disconnected";
-	else if (!get_long_lived(call, &token, &err))
-		tokens->reason = join_failure_reason(&call->broker, &tokens->failure, &err);
+	else if (!get_long_lived(call, &token, &tokens->error))
+		tokens->reason =
+			join_failure_reason(&call->broker, &tokens->failure, &tokens->error);
 	else if (token.expires_at < clock_now(call->broker.clock) + access_token_life_min)
 		tokens->reason = "access_token_too_short_lived";
 	else
@@ -146,11 +146,11 @@ static void get_access_token(struct callback_call *call)
 /* Fills in the tokens, or the reason why there are none. */
 static void mint(struct callback_call *call, const json_t *body)
 {
-	struct error err = {0};
+	struct error *err = &call->tokens.error;
 
-	if (!callback_input_read(call->request, call->address, body, &call->input, &err) ||
-	    !make_plan(call, &err))
-		call->tokens.reason = arena_strdup(call->broker.arena, err.code);
+	if (!callback_input_read(call->request, call->address, body, &call->input, err) ||
+	    !make_plan(call, err))
+		call->tokens.reason = arena_strdup(call->broker.arena, err->code);
 	else if (call->address->token == CALLBACK_ACCESS_TOKEN)
 		get_access_token(call);
 	else
@@ -190,14 +190,11 @@ static const char *names_of(const struct callback_call *call)
 static void explain(const struct callback_call *call, struct error *err)
 {
 	const char *reason = call->tokens.reason;
+	const char *failure = join_tokens_failure(&call->tokens);
 
-	if (reason == NULL)
-		return;
-	if (call->tokens.failure.class == ZOOM_FAILURE_NONE)
-		error_set_code(err, ERROR_NOT_FOUND, reason, "a token is missing: %s", reason);
-	else
+	if (reason != NULL)
 		error_set_code(err, ERROR_NOT_FOUND, reason, "a token is missing: %s",
-			       call->tokens.failure.reason);
+			       failure != NULL ? failure : reason);
 }
 
 static void count_use(const struct callback_call *call, const char *outcome)

@@ -69,6 +69,16 @@ static enum presence find_presence(struct context *context, const struct bot *bo
 	return presence;
 }
 
+/* For the log line of a request that is answered all the same; it may have worse already. */
+static void explain(const struct join_tokens *tokens, struct error *err)
+{
+	const char *failure = join_tokens_failure(tokens);
+
+	if (err->kind == ERROR_NONE && failure != NULL)
+		error_set_code(err, ERROR_NOT_FOUND, tokens->reason, "a token is missing: %s",
+			       failure);
+}
+
 static void count(const struct context *context, const struct join_tokens *tokens)
 {
 	char labels[TALLY_NAME_BYTES];
@@ -97,6 +107,7 @@ bool post_bot_zoom_tokens(struct context *context, const struct request *request
 	else if ((!is_read || !mint(&broker, &bot, &tokens, err)) && !tokens.is_token_flow &&
 		 tokens.reason == NULL)
 		tokens.reason = arena_strdup(context->arena, err->code);
+	explain(&tokens, err);
 	count(context, &tokens);
 	respond_json(response, context->arena, 200,
 		     tokens_json(&bot, &tokens, find_presence(context, &bot, err)));

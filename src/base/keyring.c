@@ -216,7 +216,8 @@ bool keyring_open_sealed(struct keyring *keyring, struct arena *arena,
 	explicit_bzero(&key, sizeof(key));
 	if (!opened)
 		return error_set_code(err, ERROR_INTERNAL, "credentials_unreadable",
-				      "no key of encryption_key_file opens %s.%s of %s",
+				      "no key of encryption_key_file opens %s.%s of %s: run "
+				      "`hallpass doctor`, which says what to do",
 				      place->table, place->column, place->row);
 	plain[sealed.size - HEADER_BYTES - AEAD_NONCE_BYTES - AEAD_TAG_BYTES] = '\0';
 	*text = plain;

@@ -53,6 +53,13 @@ const char *join_failure_reason(struct broker *broker, const struct zoom_failure
 	}
 }
 
+const char *join_tokens_failure(const struct join_tokens *tokens)
+{
+	if (tokens->failure.class != ZOOM_FAILURE_NONE)
+		return tokens->failure.reason;
+	return tokens->error.kind != ERROR_NONE ? tokens->error.message : NULL;
+}
+
 /* NULL where it failed; the first failure is the one that is told. */
 static const char *mint_token(struct broker *broker, const struct connection *connection,
 			      access_token_call *call, struct mint *mint,
@@ -66,6 +73,7 @@ static const char *mint_token(struct broker *broker, const struct connection *co
 	if (tokens->reason == NULL) {
 		tokens->reason = join_failure_reason(broker, &failure, &err);
 		tokens->failure = failure;
+		tokens->error = err;
 	}
 	return NULL;
 }

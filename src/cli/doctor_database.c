@@ -75,8 +75,9 @@ void doctor_check_secrets(struct examination *examination)
 	else if (tally.unreadable_count > 0)
 		examination_note(
 			examination, LEVEL_FAIL, "secrets",
-			"add the key that sealed them to the key file, or let these users and apps be "
-			"authorized again",
+			"put back your copy of the key file, or add the key that sealed them to it; where "
+			"there is none, PATCH each app with its client_secret and webhook_secret, and let "
+			"the users authorize again: docs/operations.md has it step by step",
 			"no key opens %" PRId64 " of %" PRId64 " (%s)", tally.unreadable_count,
 			tally.count, names_of(&tally, call->arena));
 	else
