@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -178,6 +179,15 @@ def test_the_doctor_names_row_and_column_of_what_was_moved(private_stack, zoom):
                  f"zoom_oauth_apps.webhook_secret of {ada.connected.app_id}"):
         assert name in doctor.stdout
     assert re.search(r"no key opens 3 of 6 \(", doctor.stdout)
+
+
+def test_all_who_wait_for_the_same_refresh_are_told_that_the_credentials_do_not_open(stack, joiner):
+    time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET refresh_token = x'01',"
+                              " access_token = x'' WHERE connection_id = ?", joiner.id)
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(joiner.refresh) for _ in range(160)]
+        assert {(answer.result().status, answer.result().code) for answer in answers} == {
+            (500, "credentials_unreadable")}
 
 
 def test_a_new_authorization_mends_credentials_that_do_not_open(stack, joiner):

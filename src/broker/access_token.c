@@ -132,7 +132,8 @@ static bool get_as_leader(const struct attempt *attempt, bool *out_of_time)
 /* What the leader tells those who waited: how it failed; its success they read in the database. */
 struct landing_note {
 	bool has_failed;
-	enum zoom_failure_class class;
+	enum zoom_failure_class class; /* NONE: the failure is ours, of this kind: */
+	enum error_kind kind;
 	int status;
 	instant retry_at;
 	char code[64], reason[256], tracking_id[128];
@@ -147,14 +148,19 @@ static struct landing_note note_of(const struct attempt *attempt, bool worked)
 
 	if (worked)
 		return note;
+	if (failure->class == ZOOM_FAILURE_NONE) {
+		note.kind = attempt->err->kind;
+		snprintf(note.code, sizeof(note.code), "%s", attempt->err->code);
+		snprintf(note.reason, sizeof(note.reason), "%.255s", attempt->err->message);
+		return note;
+	}
 	note.class = failure->class;
 	note.status = failure->status;
 	note.retry_at = failure->retry_at;
 	snprintf(note.code, sizeof(note.code), "%s", failure->code != NULL ? failure->code : "");
 	snprintf(note.tracking_id, sizeof(note.tracking_id), "%s",
 		 failure->tracking_id != NULL ? failure->tracking_id : "");
-	snprintf(note.reason, sizeof(note.reason), "%.255s",
-		 failure->class == ZOOM_FAILURE_NONE ? attempt->err->message : failure->reason);
+	snprintf(note.reason, sizeof(note.reason), "%.255s", failure->reason);
 	return note;
 }
 
@@ -163,7 +169,7 @@ static bool fail_as_leader_did(const struct attempt *attempt, const struct landi
 	struct arena *arena = attempt->broker->arena;
 
 	if (note->class == ZOOM_FAILURE_NONE)
-		return error_set(attempt->err, ERROR_STORAGE, "%s", note->reason);
+		return error_set_code(attempt->err, note->kind, note->code, "%s", note->reason);
 	*attempt->failure = (struct zoom_failure){
 		.class = note->class,
 		.status = note->status,
