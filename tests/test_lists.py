@@ -234,3 +234,50 @@ def test_the_meetings_of_a_connection_have_pages_too(either_api, zoom):
         str(meeting["id"]) for meeting in made}
     back = either_api.get(page["previous"]).must_be(200).json
     assert back["results"] == pages[1]["results"]
+
+
+# In the order of a time
+
+
+@pytest.fixture
+def by_time(api):
+    """(path, query, ids): bots of which those that were made last join first, two at a time."""
+    made = [api.post(PATHS["bots"], json={"meeting_url": LINK, "join_at": f"2035-01-{9 - number // 2:02}T00:00:00Z"})
+            .must_be(201).json["id"] for number in range(7)]
+    api.post(PATHS["bots"], json={"meeting_url": LINK, "join_at": "2035-02-01T00:00:00Z"}).must_be(201)
+    latest_first = [made[number] for number in (1, 0, 3, 2, 5, 4, 6)]
+    return PATHS["bots"], {"join_at_before": "2035-01-31T00:00:00Z"}, latest_first
+
+
+def test_a_list_narrowed_by_time_has_its_order_on_all_pages_both_ways(api, zoom, by_time):
+    rows = List("bots", api, zoom)
+    _, query, latest_first = by_time
+    for page_size in 1, 2, 3, 7, 25:
+        pages = rows.walk(rows.first(page_size, **query))
+        assert ids(*pages) == latest_first
+        back = rows.walk(pages[-1], "previous")
+        assert [ids(page) for page in back] == [ids(page) for page in pages[::-1]]
+
+
+def test_rows_that_go_or_come_while_paging_by_time_shift_nothing(api, zoom, by_time):
+    rows = List("bots", api, zoom)
+    _, query, latest_first = by_time
+    first = rows.first(3, **query)
+    api.delete(f"{PATHS['bots']}/{latest_first[2]}").must_be(200)  # the one that the cursor names
+    api.post(PATHS["bots"], json={"meeting_url": LINK, "join_at": "2035-01-20T00:00:00Z"}).must_be(201)
+    rest = rows.walk(rows.follow(first))
+    assert ids(*rest) == latest_first[3:]
+    for gone in latest_first[3:]:
+        api.delete(f"{PATHS['bots']}/{gone}").must_be(200)
+    empty = rows.follow(first)
+    assert empty["results"] == [] and ids(rows.follow(empty, "previous"))[-1] == latest_first[1]
+
+
+def test_a_cursor_of_another_order_is_refused(api, zoom, by_time):
+    rows = List("bots", api, zoom)
+    path, query, _ = by_time
+    for asked, other in ((query, {}), ({}, query)):
+        cursor = parse_qs(urlsplit(rows.first(3, **asked)["next"]).query)["cursor"][0]
+        refused = api.get(path, query={"cursor": cursor, **other}).must_be(400)
+        assert refused.json["details"]["fields"].keys() == {"cursor"}
+        api.get(path, query={"cursor": cursor, **asked}).must_be(200)

@@ -125,12 +125,29 @@ def test_no_statement_reads_through_a_table_that_grows(database, name):
     "bot:by_key": "bots_by_deduplication_key (project_id=? AND deduplication_key=?",
     "bot:by_url": "bots_by_meeting_url (project_id=? AND meeting_url=?",
     "bot:by_state": "bots_by_state (project_id=? AND state=?",
-    "bot:by_time": "bots_by_join_at (project_id=? AND join_at>?",
 }.items())
 def test_a_narrowed_list_reads_along_the_index_of_what_narrows_it(database, filters, found_by):
     table, narrowed = filters.split(":")
     for direction in "older", "newer":
         plan = plan_of(database, STATEMENTS[f"{table}:{direction}_{narrowed}_sql"])
+        assert any(f"USING INDEX {found_by}" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("direction", ["older", "newer"])
+def test_a_list_narrowed_by_time_begins_where_its_cursor_is_and_needs_no_sorting(database, direction):
+    """Which of the bounds is the cursor's, a + before the other one says in the statement."""
+    plan = plan_of(database, STATEMENTS[f"bot:{direction}_by_time_sql"])
+    bounds = "bots_by_join_at (project_id=? AND join_at>? AND join_at<?)"
+    assert any(f"USING INDEX {bounds}" in step for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("narrowed, found_by", [
+    ("key", "bots_by_deduplication_key (project_id=? AND deduplication_key=?"),
+    ("url", "bots_by_meeting_url (project_id=? AND meeting_url=?")])
+def test_what_leaves_few_bots_finds_them_where_time_narrows_as_well(database, narrowed, found_by):
+    for direction in "older", "newer":
+        plan = plan_of(database, STATEMENTS[f"bot:{direction}_by_{narrowed}_and_time_sql"])
         assert any(f"USING INDEX {found_by}" in step for step in plan), plan
 
 

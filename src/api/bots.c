@@ -114,6 +114,7 @@ static bool read_filter(struct context *context, struct list *list, struct bot_f
 		.join_at_after = input_instant(&list->input, "join_at_after"),
 		.join_at_before = input_instant(&list->input, "join_at_before"),
 	};
+	list_order_by_time(list, bot_filter_is_by_time(filter));
 	return read_meeting_url(context, &list->input, &filter->meeting_url, err) &&
 	       input_end(&list->input, err);
 }
@@ -134,7 +135,7 @@ bool get_bots(struct context *context, const struct request *request, struct res
 	for (int i = 0; i < list.count; i++) {
 		if (!bot_render(context, &bots[i], &json, err))
 			return false;
-		list_add(&list, json, bots[i].id);
+		list_add_at(&list, json, bots[i].join_at, bots[i].id);
 	}
 	list_respond(&list, response);
 	return true;

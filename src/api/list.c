@@ -30,15 +30,22 @@ static char *translate(char *text, const char *from, const char *to)
 	return text;
 }
 
-static const char *cursor_text(const struct list *list, char direction, int64_t id)
+static const char *cursor_text(const struct list *list, char direction, instant at, int64_t id)
 {
 	struct arena *arena = list->context->arena;
 	const struct seal_place place = cursor_place(list);
 	const struct sealed sealed =
 		keyring_seal(list->context->process->keyring, arena, &place,
-			     arena_printf(arena, "%c%lld", direction, (long long)id));
+			     arena_printf(arena, list->is_by_time ? "%c%lld@%lld" : "%c%lld",
+					  direction, (long long)id, (long long)at));
 
 	return translate(base64_encode(arena, sealed.bytes, sealed.size), "+/", "-_");
+}
+
+static void refuse_cursor(struct list *list)
+{
+	input_refuse(&list->input, "cursor",
+		     "is not one that this list gave; start again without it");
 }
 
 static void read_cursor(struct list *list)
@@ -49,6 +56,7 @@ static void read_cursor(struct list *list)
 	const char *text = NULL;
 	struct sealed sealed;
 	struct error err;
+	char *end;
 
 	if (sent == NULL)
 		return;
@@ -57,13 +65,17 @@ static void read_cursor(struct list *list)
 	if (sealed.bytes == NULL ||
 	    !keyring_open_sealed(list->context->process->keyring, arena, &place, sealed, &text,
 				 &err) ||
-	    text == NULL)
-		input_refuse(&list->input, "cursor",
-			     "is not one that this list gave; start again without it");
-	else if (*text == 'a')
-		list->page.after_id = strtoll(text + 1, NULL, 10);
+	    text == NULL) {
+		refuse_cursor(list);
+		return;
+	}
+	if (*text == 'a')
+		list->page.after_id = strtoll(text + 1, &end, 10);
 	else
-		list->page.before_id = strtoll(text + 1, NULL, 10);
+		list->page.before_id = strtoll(text + 1, &end, 10);
+	list->cursor_has_time = *end == '@';
+	if (list->cursor_has_time)
+		list->page.at = strtoll(end + 1, NULL, 10);
 }
 
 bool list_open(struct list *list, const struct context *context, const struct request *request,
@@ -81,6 +93,15 @@ bool list_open(struct list *list, const struct context *context, const struct re
 	return true;
 }
 
+void list_order_by_time(struct list *list, bool is_by_time)
+{
+	const bool has_cursor = list->page.before_id != 0 || list->page.after_id != 0;
+
+	list->is_by_time = is_by_time;
+	if (has_cursor && list->cursor_has_time != is_by_time)
+		refuse_cursor(list);
+}
+
 void list_release(struct list *list)
 {
 	json_decref(list->query);
@@ -89,12 +110,12 @@ void list_release(struct list *list)
 }
 
 /* The address of this list with another cursor and everything else as it was asked for. */
-static json_t *page_url(const struct list *list, char direction, int64_t id)
+static json_t *page_url(const struct list *list, char direction, instant at, int64_t id)
 {
 	struct arena *arena = list->context->arena;
 	const char *url =
 		arena_printf(arena, "%s%s?cursor=%s", list->context->process->config.public_url,
-			     list->request->path, cursor_text(list, direction, id));
+			     list->request->path, cursor_text(list, direction, at, id));
 	const char *name;
 	json_t *value;
 
@@ -105,25 +126,37 @@ static json_t *page_url(const struct list *list, char direction, int64_t id)
 	return json_string(url);
 }
 
-void list_add(struct list *list, json_t *json, int64_t id)
+void list_add_at(struct list *list, json_t *json, instant at, int64_t id)
 {
 	json_array_append_new(list->results, json);
-	if (list->first_id == 0)
+	if (list->first_id == 0) {
 		list->first_id = id;
+		list->first_at = at;
+	}
 	list->last_id = id;
+	list->last_at = at;
+}
+
+void list_add(struct list *list, json_t *json, int64_t id)
+{
+	list_add_at(list, json, 0, id);
 }
 
 void list_respond(const struct list *list, struct response *response)
 {
 	/* Of a page whose rows have all gone, the way back includes the row that the cursor names. */
-	const int64_t first_id = list->count > 0 ? list->first_id : list->page.before_id - 1;
-	const int64_t last_id = list->count > 0 ? list->last_id : list->page.after_id + 1;
+	const bool is_empty = list->count == 0;
+	const int64_t first_id = is_empty ? list->page.before_id - 1 : list->first_id;
+	const int64_t last_id = is_empty ? list->page.after_id + 1 : list->last_id;
+	const instant first_at = is_empty ? list->page.at : list->first_at;
+	const instant last_at = is_empty ? list->page.at : list->last_at;
 	json_t *body = json_object();
 
 	json_object_set_new(body, "next",
-			    list->has_older ? page_url(list, 'b', last_id) : json_null());
+			    list->has_older ? page_url(list, 'b', last_at, last_id) : json_null());
 	json_object_set_new(body, "previous",
-			    list->has_newer ? page_url(list, 'a', first_id) : json_null());
+			    list->has_newer ? page_url(list, 'a', first_at, first_id)
+					    : json_null());
 	json_object_set(body, "results", list->results);
 	respond_json(response, list->context->arena, 200, body);
 }

@@ -34,8 +34,10 @@ struct list {
 	struct page page;   /* good once input_end() returned true */
 	int count;          /* rows of this page, as the store's x_list() tells */
 	bool has_newer, has_older;
+	bool is_by_time, cursor_has_time; /* see list_order_by_time() */
 	json_t *results;
 	int64_t first_id, last_id; /* of the page's newest and oldest row; 0: it has none */
+	int64_t first_at, last_at; /* their times, where it is ordered by one */
 };
 
 /* ERROR_INVALID for a query that cannot be read. */
@@ -43,8 +45,15 @@ bool list_open(struct list *list, const struct context *context, const struct re
 	       struct error *err) MUST_CHECK;
 void list_release(struct list *list);
 
-/* Takes over `json`, which shows the row of that id: the one that the list is ordered by. */
+/* Before input_end(), which refuses the cursor of a list that was ordered otherwise. */
+void list_order_by_time(struct list *list, bool is_by_time);
+
+/*
+ * Takes over `json`, which shows the row of that id: the one that the list is ordered by, or of several
+ * at the same time `at`.
+ */
 void list_add(struct list *list, json_t *json, int64_t id);
+void list_add_at(struct list *list, json_t *json, instant at, int64_t id);
 
 void list_respond(const struct list *list, struct response *response);
 

@@ -141,15 +141,28 @@ bool bot_find_by_id(struct db *db, struct arena *arena, int64_t id, bool *found,
 
 /*
  * A list is read along the index of what narrows it most, so that it costs what it shows; all
- * filters are looked at whichever index it is. (By time, +b.id keeps the database from going through
- * all bots by id after all, to be spared the sorting.)
+ * filters are looked at whichever index it is. What is narrowed by time is in the order of time: in
+ * that of ids, those in between could be anywhere. (+b.join_at keeps the database from that index
+ * where a key or a link leaves few to be sorted.)
  */
 #define FILTER                                                                     \
 	" AND ($4 IS NULL OR b.state = $4) AND ($5 IS NULL OR b.meeting_url = $5)" \
-	" AND ($6 IS NULL OR b.deduplication_key = $6)"                            \
-	" AND ($7 IS NULL OR b.join_at >= $7) AND ($8 IS NULL OR b.join_at <= $8)"
-#define SELECT_OLDER "SELECT " COLUMNS TABLES " WHERE b.project_id = $1 AND b.id < $2" FILTER
-#define SELECT_NEWER "SELECT " COLUMNS TABLES " WHERE b.project_id = $1 AND b.id > $2" FILTER
+	" AND ($6 IS NULL OR b.deduplication_key = $6)"
+#define IN_PROJECT "SELECT " COLUMNS TABLES " WHERE b.project_id = $1"
+#define FROM_OLDER \
+	IN_PROJECT \
+	" AND b.join_at >= $7 AND +b.join_at <= $8 AND (b.join_at, b.id) < ($9, $2)" FILTER
+#define FROM_NEWER \
+	IN_PROJECT \
+	" AND +b.join_at >= $7 AND b.join_at <= $8 AND (b.join_at, b.id) > ($9, $2)" FILTER
+#define SORT_OLDER \
+	IN_PROJECT " AND +b.join_at BETWEEN $7 AND $8 AND (+b.join_at, b.id) < ($9, $2)" FILTER
+#define SORT_NEWER \
+	IN_PROJECT " AND +b.join_at BETWEEN $7 AND $8 AND (+b.join_at, b.id) > ($9, $2)" FILTER
+#define SELECT_OLDER IN_PROJECT " AND b.id < $2" FILTER
+#define SELECT_NEWER IN_PROJECT " AND b.id > $2" FILTER
+#define LATEST_FIRST "b.join_at DESC, b.id DESC LIMIT $3"
+#define LATEST_LAST  "b.join_at, b.id LIMIT $3"
 #define OLDER        " ORDER BY b.id DESC LIMIT $3"
 #define NEWER        " ORDER BY b.id LIMIT $3"
 #define BY_KEY       " AND b.deduplication_key = $6"
@@ -164,21 +177,35 @@ static const char older_by_url_sql[] = SELECT_OLDER BY_URL OLDER;
 static const char newer_by_url_sql[] = SELECT_NEWER BY_URL NEWER;
 static const char older_by_state_sql[] = SELECT_OLDER BY_STATE OLDER;
 static const char newer_by_state_sql[] = SELECT_NEWER BY_STATE NEWER;
-static const char older_by_time_sql[] =
-	"SELECT " COLUMNS TABLES
-	" WHERE b.project_id = $1 AND b.join_at >= $7 AND +b.id < $2" FILTER OLDER;
-static const char newer_by_time_sql[] =
-	"SELECT " COLUMNS TABLES
-	" WHERE b.project_id = $1 AND b.join_at >= $7 AND +b.id > $2" FILTER NEWER;
+static const char older_by_time_sql[] = FROM_OLDER " ORDER BY " LATEST_FIRST;
+static const char newer_by_time_sql[] = FROM_NEWER " ORDER BY " LATEST_LAST;
+static const char older_by_key_and_time_sql[] = SORT_OLDER BY_KEY " ORDER BY +" LATEST_FIRST;
+static const char newer_by_key_and_time_sql[] = SORT_NEWER BY_KEY " ORDER BY +" LATEST_LAST;
+static const char older_by_url_and_time_sql[] = SORT_OLDER BY_URL " ORDER BY +" LATEST_FIRST;
+static const char newer_by_url_and_time_sql[] = SORT_NEWER BY_URL " ORDER BY +" LATEST_LAST;
+
+bool bot_filter_is_by_time(const struct bot_filter *filter)
+{
+	return filter->join_at_after != 0 || filter->join_at_before != 0;
+}
+
+static const char *list_by_time_sql(const struct bot_filter *filter, bool is_newer)
+{
+	if (filter->deduplication_key != NULL)
+		return is_newer ? newer_by_key_and_time_sql : older_by_key_and_time_sql;
+	if (filter->meeting_url != NULL)
+		return is_newer ? newer_by_url_and_time_sql : older_by_url_and_time_sql;
+	return is_newer ? newer_by_time_sql : older_by_time_sql;
+}
 
 static const char *list_sql(const struct bot_filter *filter, bool is_newer)
 {
+	if (bot_filter_is_by_time(filter))
+		return list_by_time_sql(filter, is_newer);
 	if (filter->deduplication_key != NULL)
 		return is_newer ? newer_by_key_sql : older_by_key_sql;
 	if (filter->meeting_url != NULL)
 		return is_newer ? newer_by_url_sql : older_by_url_sql;
-	if (filter->join_at_after != 0)
-		return is_newer ? newer_by_time_sql : older_by_time_sql;
 	if (filter->state != NULL)
 		return is_newer ? newer_by_state_sql : older_by_state_sql;
 	return is_newer ? newer_sql : older_sql;
@@ -187,14 +214,20 @@ static const char *list_sql(const struct bot_filter *filter, bool is_newer)
 static void bind_list(struct statement *list, int64_t project_id, const struct bot_filter *filter,
 		      const struct page *page)
 {
+	const bool is_first_page = page->before_id == 0 && page->after_id == 0;
+	const instant before = filter->join_at_before != 0 ? filter->join_at_before : INT64_MAX;
+
 	bind_int(list, 1, project_id);
 	bind_int(list, 2, page_start(page));
 	bind_int(list, 3, page_row_limit(page));
 	bind_text(list, 4, filter->state);
 	bind_text(list, 5, filter->meeting_url);
 	bind_text(list, 6, filter->deduplication_key);
-	bind_int_or_null(list, 7, filter->join_at_after);
-	bind_int_or_null(list, 8, filter->join_at_before);
+	if (!bot_filter_is_by_time(filter))
+		return;
+	bind_int(list, 7, filter->join_at_after);
+	bind_int(list, 8, before);
+	bind_int(list, 9, is_first_page ? before : page->at);
 }
 
 bool bot_list(struct db *db, struct arena *arena, int64_t project_id,

@@ -64,6 +64,9 @@ struct bot_filter {
 	instant join_at_after, join_at_before;
 };
 
+/* Its list is in the order of join_at, the latest first; else, as all are, in that of the ids. */
+bool bot_filter_is_by_time(const struct bot_filter *filter);
+
 bool bot_list(struct db *db, struct arena *arena, int64_t project_id,
 	      const struct bot_filter *filter, const struct page *page, struct bot **bots,
 	      int *count, bool *has_newer, bool *has_older, struct error *err) MUST_CHECK;

@@ -1,6 +1,7 @@
 /*
  * One page of a list, newest first, by id: ids only grow, so a page stays where it is while rows
- * come and go.
+ * come and go. A list that is ordered by a time of its rows, latest first, has the id for those of the
+ * same time.
  */
 #ifndef STORE_PAGE_H
 #define STORE_PAGE_H
@@ -11,6 +12,7 @@
 struct page {
 	int64_t before_id; /* rows older than this one; 0: from the newest */
 	int64_t after_id;  /* rows newer than this one (a step back); 0: see before_id */
+	int64_t at;        /* of the row that either names, where the list is ordered by a time */
 	int size;          /* > 0 */
 };
 

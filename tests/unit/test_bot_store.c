@@ -475,10 +475,46 @@ static void filtered_lists_have_pages_both_ways_too(void **state)
 	assert_listed(fixture, &by_url, &(struct page){.size = 1, .after_id = id[0]}, "B", true,
 		      true);
 	assert_listed(fixture, &by_time, &(struct page){.size = 2}, "FE", false, true);
-	assert_listed(fixture, &by_time, &(struct page){.size = 2, .before_id = id[4]}, "DC", true,
-		      false);
-	assert_listed(fixture, &by_time, &(struct page){.size = 2, .after_id = id[2]}, "ED", true,
-		      true);
+	assert_listed(fixture, &by_time, &(struct page){.size = 2, .before_id = id[4], .at = 400},
+		      "DC", true, false);
+	assert_listed(fixture, &by_time, &(struct page){.size = 2, .after_id = id[2], .at = 200},
+		      "ED", true, true);
+}
+
+/* Bots A to F, of which the newest join first, C and D at the same time. */
+static void a_list_that_is_narrowed_by_time_is_in_its_order(void **state)
+{
+	static const instant at[] = {600, 500, 300, 300, 200, 100};
+	struct fixture *fixture = *state;
+	const struct bot_filter any = {.join_at_after = 1}, before = {.join_at_before = 300};
+	const struct bot_filter of_key = {.join_at_after = 1, .deduplication_key = "key"};
+	int64_t id[6];
+
+	add_letters(fixture, id);
+	for (size_t i = 0; i < COUNT_OF(at); i++) {
+		struct bot bot;
+		bool found;
+
+		must(bot_find_by_id(fixture->db, &fixture->arena, id[i], &found, &bot,
+				    &fixture->err),
+		     &fixture->err);
+		bot.join_at = at[i];
+		must(bot_change(fixture->db, &fixture->arena, &bot, &fixture->err), &fixture->err);
+	}
+	assert_listed(fixture, &any, &(struct page){.size = 10}, "ABDCEF", false, false);
+	assert_listed(fixture, &any, &(struct page){.size = 2}, "AB", false, true);
+	assert_listed(fixture, &any, &(struct page){.size = 1, .before_id = id[1], .at = 500}, "D",
+		      true, true);
+	assert_listed(fixture, &any, &(struct page){.size = 9, .before_id = id[3], .at = 300},
+		      "CEF", true, false);
+	assert_listed(fixture, &any, &(struct page){.size = 2, .after_id = id[2], .at = 300}, "BD",
+		      true, true);
+	assert_listed(fixture, &before, &(struct page){.size = 3}, "DCE", false, true);
+	assert_listed(fixture, &before, &(struct page){.size = 9, .after_id = id[5], .at = 100},
+		      "DCE", false, true);
+	assert_listed(fixture, &of_key, &(struct page){.size = 1}, "B", false, true);
+	assert_listed(fixture, &of_key, &(struct page){.size = 9, .before_id = id[1], .at = 500},
+		      "D", true, false);
 }
 
 static void states_tell_what_may_still_be_done(void **state)
@@ -539,6 +575,7 @@ int main(void)
 		CASE(a_page_stays_where_it_is_while_rows_come_and_go),
 		CASE(each_filter_narrows_whichever_index_serves_it),
 		CASE(filtered_lists_have_pages_both_ways_too),
+		CASE(a_list_that_is_narrowed_by_time_is_in_its_order),
 		CASE(the_database_takes_each_state_and_no_other),
 		cmocka_unit_test(states_tell_what_may_still_be_done),
 	};
