@@ -57,7 +57,7 @@ def test_the_cgi_benchmark_gives_figures_of_good_answers(tmp_path):
 
 def test_the_scale_benchmark_gives_figures_of_good_answers_from_a_small_and_a_larger_database(tmp_path):
     rows, goals = quick_rows("scale", tmp_path, 300)
-    assert len(rows) == 31 and goals == {"scale"}
+    assert len(rows) == 43 and goals == {"scale"}
 
 
 def test_the_webhook_benchmark_gives_figures_and_sees_each_notification_once_beside_bad_receivers(tmp_path):
