@@ -1,5 +1,6 @@
 #include "broker/authorization_doubt.h"
 
+#include "broker/authorization_tokens.h"
 #include "http/json.h"
 #include "store/authorization.h"
 
@@ -83,12 +84,13 @@ static bool find_stage(const struct broker *broker, const struct authorization *
 bool authorization_find_open(const struct broker *broker, struct arena *arena, int64_t app_id,
 			     instant refused_at, enum authorization_open *open, struct error *err)
 {
+	const instant leased_at = clock_now(broker->clock) - AUTHORIZATION_WORKER_DELAY;
 	struct authorization *rows;
 	int count;
 
 	*open = AUTHORIZATION_NONE_OPEN;
-	if (!authorization_list_leased(broker->db, arena, app_id, refused_at,
-				       clock_now(broker->clock), LOOKED_AT_MAX, &rows, &count, err))
+	if (!authorization_list_leased(broker->db, arena, app_id, refused_at, leased_at,
+				       LOOKED_AT_MAX, &rows, &count, err))
 		return false;
 	for (int i = 0; i < count; i++) {
 		enum authorization_open stage;

@@ -31,7 +31,10 @@ enum authorization_open {
 	AUTHORIZATION_UNDER_WAY, /* who works on it lives */
 };
 
-/* The furthest down that list of those that the app has, until their leases end. */
+/*
+ * The furthest down that list of those that the app has. They count until their leases have been over
+ * for as long as the worker lets tokens wait that somebody dead has left.
+ */
 bool authorization_find_open(const struct broker *broker, struct arena *arena, int64_t app_id,
 			     instant refused_at, enum authorization_open *open, struct error *err)
 	MUST_CHECK;

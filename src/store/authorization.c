@@ -272,14 +272,14 @@ static const char list_leased_sql[] =
 	" AND created_at <= $2 ORDER BY lease_until LIMIT $4";
 
 bool authorization_list_leased(struct db *db, struct arena *arena, int64_t app_id, instant made_by,
-			       instant now, int limit, struct authorization **authorizations,
+			       instant leased_at, int limit, struct authorization **authorizations,
 			       int *count, struct error *err)
 {
 	SCOPED(statement_release) struct statement *list = db_statement(db, list_leased_sql);
 
 	bind_int(list, 1, app_id);
 	bind_int(list, 2, made_by);
-	bind_int(list, 3, now);
+	bind_int(list, 3, leased_at);
 	bind_int(list, 4, limit);
 	return read_all(list, arena, limit, authorizations, count, err);
 }

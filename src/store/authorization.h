@@ -99,9 +99,9 @@ bool authorization_list_in_doubt(struct db *db, struct arena *arena, int64_t app
 				 int limit, struct authorization **authorizations, int *count,
 				 struct error *err) MUST_CHECK;
 
-/* Those of the app that were made by `made_by` and have a lease at `now`; at most `limit`. */
+/* Those of the app that were made by `made_by` and have a lease beyond `leased_at`; at most `limit`. */
 bool authorization_list_leased(struct db *db, struct arena *arena, int64_t app_id, instant made_by,
-			       instant now, int limit, struct authorization **authorizations,
+			       instant leased_at, int limit, struct authorization **authorizations,
 			       int *count, struct error *err) MUST_CHECK;
 
 /*

@@ -117,6 +117,24 @@ def test_a_code_whose_process_died_is_taken_over_at_once(stack, zoom, api, failp
 
 
 @pytest.mark.short
+def test_who_is_refused_while_the_tokens_of_a_dead_process_wait_is_not_disconnected(
+        stack, zoom, api, failpoint, joiner, row, make_user):
+    end = row("code exchange", POINTS["authorization.tokens_stored"][0],
+              "authorization.tokens_stored, a refresh goes before", "a known user")
+    user = make_user("a known user")
+    kill_at(failpoint, "authorization.tokens_stored", lambda: post_code(api, user))
+    refused = joiner.refresh().must_be(503)
+    assert "an authorization is under way" in refused.json["error"]
+    assert joiner.refreshes(status=400) == 1 and joiner.read()["state"] == "connected"
+    post_until_answered(api, user).must_be(201)
+    api.secrets.add_simulators(zoom, user.client_id)
+    log = api.get(f"{URL}/{joiner.id}/log").must_be(200).json["results"]
+    assert "disconnected" not in {entry["type"] for entry in log}
+    assert prove(joiner) == KEPT
+    end(KEPT)
+
+
+@pytest.mark.short
 @pytest.mark.parametrize("point", ["authorization.tokens_stored", "authorization.identified",
                                    "authorization.settling"])
 def test_the_worker_finishes_what_was_cut_off_where_nobody_posts_the_code_again(

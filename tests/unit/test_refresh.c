@@ -487,7 +487,9 @@ static void a_refusal_is_in_doubt_while_an_authorization_is_under_way(void **sta
 		other = holder_open(fixture.database.path);
 		open_authorization(&fixture, number_of(other), began, has_tokens);
 		is_in_doubt(&fixture);
-		fixture.clock.frozen_at = began + MINUTE; /* its lease is over */
+		fixture.clock.frozen_at = began + MINUTE; /* its lease is over, … */
+		is_in_doubt(&fixture);
+		fixture.clock.frozen_at += MINUTE; /* … and the worker had its time */
 		disconnects_at_once(&fixture);
 		holder_close(&other);
 		close_fixture(&fixture);
