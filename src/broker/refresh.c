@@ -115,6 +115,14 @@ static bool claim(struct refresh *refresh, int64_t dead_holder, bool *claimed)
 	return transaction_commit(&transaction, refresh->err);
 }
 
+/* Zoom names them with each answer. Where they are known, a refresh does not change them. */
+static bool learn_scopes(const struct refresh *refresh, const struct zoom_token_set *tokens)
+{
+	return tokens->scope == NULL || refresh->connection->scopes[0] != '\0' ||
+	       connection_learn_scopes(refresh->broker->db, refresh->connection->id, tokens->scope,
+				       refresh->err);
+}
+
 /* The user turned out to be there: whoever took the connection for dead was wrong. */
 static bool forget_trouble(const struct refresh *refresh, instant now)
 {
@@ -142,7 +150,7 @@ static bool store_answer_once(const struct refresh *refresh, const struct zoom_t
 	if (!credentials_store_refreshed(broker->db, id, refresh->generation, &sealed,
 					 refresh_next_upkeep(issued_at), stored, refresh->err))
 		return false;
-	if (*stored ? !forget_trouble(refresh, issued_at)
+	if (*stored ? !learn_scopes(refresh, tokens) || !forget_trouble(refresh, issued_at)
 		    : !refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err))
 		return false;
 	failpoint("refresh.storing");

@@ -463,6 +463,18 @@ bool connection_learn_profile(struct db *db, int64_t id, int64_t pmi, const char
 	return statement_done(learn, err);
 }
 
+static const char learn_scopes_sql[] =
+	"UPDATE zoom_oauth_connections SET scopes = $2 WHERE id = $1 AND scopes = ''";
+
+bool connection_learn_scopes(struct db *db, int64_t id, const char *scopes, struct error *err)
+{
+	SCOPED(statement_release) struct statement *learn = db_statement(db, learn_scopes_sql);
+
+	bind_int(learn, 1, id);
+	bind_text(learn, 2, scopes);
+	return statement_done(learn, err);
+}
+
 /* The lease is the due time itself, put off: a worker that dies leaves it due again. */
 static const char claim_sync_sql[] =
 	"UPDATE zoom_oauth_connections SET next_sync_at = $2, last_attempted_sync_at = $1"

@@ -125,6 +125,10 @@ bool connection_learn_personal_name(struct db *db, int64_t id, const char *perso
 bool connection_learn_profile(struct db *db, int64_t id, int64_t pmi, const char *personal_name,
 			      instant at, struct error *err) MUST_CHECK;
 
+/* Where they are not known. */
+bool connection_learn_scopes(struct db *db, int64_t id, const char *scopes, struct error *err)
+	MUST_CHECK;
+
 /*
  * Takes the sync that is due longest, for this worker alone until lease_until: *found is false where
  * none is due.
