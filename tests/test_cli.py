@@ -328,7 +328,7 @@ def test_half_a_command_is_told_its_other_halves(empty):
 
 
 COMMANDS = ["init", "migrate", "doctor", "backup", "restore", "project create", "project list", "project delete",
-            "api-key create", "api-key list", "api-key revoke", "keys rotate", "help"]
+            "api-key create", "api-key list", "api-key revoke", "keys rotate", "import", "help"]
 
 
 def test_help_names_every_command(empty):

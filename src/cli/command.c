@@ -9,14 +9,24 @@
 
 static const char misuse_code[] = "wrong_usage";
 
-static const struct {
+struct option {
+	const char *text;
+	const char *value; /* what the usage calls it; NULL: it takes none */
 	enum command_option option;
-	const char *text, *usage;
-} options[] = {
-	{OPTION_NAME, "--name", " [--name NAME]"},
-	{OPTION_YES, "--yes", " [--yes]"},
-	{OPTION_JSON, "--json", " [--json]"},
+	bool is_required;
 };
+
+static const struct option options[] = {
+	{"--from", "FILE", OPTION_FROM, true},  {"--project", "PROJECT", OPTION_PROJECT, true},
+	{"--name", "NAME", OPTION_NAME, false}, {"--yes", NULL, OPTION_YES, false},
+	{"--json", NULL, OPTION_JSON, false},   {"--dry-run", NULL, OPTION_DRY_RUN, false},
+};
+
+static const char *option_usage(const struct option *option, struct arena *arena)
+{
+	return option->value == NULL ? option->text
+				     : arena_printf(arena, "%s %s", option->text, option->value);
+}
 
 const char *command_usage(const struct command *command, struct arena *arena)
 {
@@ -26,7 +36,8 @@ const char *command_usage(const struct command *command, struct arena *arena)
 		usage = arena_printf(arena, "%s %s", usage, command->operand);
 	for (size_t i = 0; i < COUNT_OF(options); i++)
 		if ((command->options & options[i].option) != 0)
-			usage = arena_printf(arena, "%s%s", usage, options[i].usage);
+			usage = arena_printf(arena, options[i].is_required ? "%s %s" : "%s [%s]",
+					     usage, option_usage(&options[i], arena));
 	return usage;
 }
 
@@ -105,36 +116,69 @@ static bool find(struct call *call, const struct command *commands, size_t count
 	return command_misused(NULL, err, "unknown command '%s'", first);
 }
 
+static const char **value_of(struct call *call, enum command_option option)
+{
+	return option == OPTION_FROM      ? &call->from
+	       : option == OPTION_PROJECT ? &call->project
+					  : &call->name;
+}
+
+static bool *flag_of(struct call *call, enum command_option option)
+{
+	return option == OPTION_JSON  ? &call->is_json
+	       : option == OPTION_YES ? &call->is_yes
+				      : &call->is_dry_run;
+}
+
+/* The option that the word is, alone or as --option=value; NULL where the command has none of that name. */
+static const struct option *find_option(const struct call *call, const char *word)
+{
+	for (size_t i = 0; i < COUNT_OF(options); i++) {
+		const size_t length = strlen(options[i].text);
+
+		if ((call->command->options & options[i].option) != 0 &&
+		    strncmp(word, options[i].text, length) == 0 &&
+		    (word[length] == '\0' || (word[length] == '=' && options[i].value != NULL)))
+			return &options[i];
+	}
+	return NULL;
+}
+
 /* *words stands at an option; where it takes a value from the next word it moves there. */
 static bool read_option(struct call *call, char *const **words, struct error *err)
 {
-	const char *word = **words, *value = NULL;
+	const char *word = **words, *value;
+	const struct option *option = find_option(call, word);
 
 	if (strcmp(word, "--help") == 0) {
 		call->asks_for_usage = true;
 		return true;
 	}
-	if (strcmp(word, "--json") == 0 && (call->command->options & OPTION_JSON) != 0) {
-		call->is_json = true;
-		return true;
-	}
-	if (strcmp(word, "--yes") == 0 && (call->command->options & OPTION_YES) != 0) {
-		call->is_yes = true;
-		return true;
-	}
-	if (strcmp(word, "--name") == 0 && (call->command->options & OPTION_NAME) != 0) {
-		value = (*words)[1];
-		if (value != NULL)
-			(*words)++;
-	} else if (strncmp(word, "--name=", 7) == 0 &&
-		   (call->command->options & OPTION_NAME) != 0) {
-		value = word + 7;
-	} else {
+	if (option == NULL)
 		return command_misused(call->command, err, "unknown option '%s'", word);
+	if (option->value == NULL) {
+		*flag_of(call, option->option) = true;
+		return true;
 	}
+	value = strchr(word, '=');
+	if (value != NULL)
+		value++;
+	else if ((value = (*words)[1]) != NULL)
+		(*words)++;
 	if (value == NULL || *value == '\0')
-		return command_misused(call->command, err, "--name needs a name");
-	call->name = value;
+		return command_misused(call->command, err, "%s needs a %s", option->text,
+				       option->value);
+	*value_of(call, option->option) = value;
+	return true;
+}
+
+static bool check_options(struct call *call, struct error *err)
+{
+	for (size_t i = 0; i < COUNT_OF(options); i++)
+		if ((call->command->options & options[i].option) != 0 && options[i].is_required &&
+		    *value_of(call, options[i].option) == NULL)
+			return command_misused(call->command, err, "%s is missing",
+					       options[i].text);
 	return true;
 }
 
@@ -165,9 +209,11 @@ bool command_parse(struct call *call, const struct command *commands, size_t cou
 			return false;
 		}
 	}
-	if (call->command->operand != NULL && call->operand == NULL && !call->asks_for_usage)
+	if (call->asks_for_usage)
+		return true;
+	if (call->command->operand != NULL && call->operand == NULL)
 		return command_misused(call->command, err, "%s is missing", call->command->operand);
-	return true;
+	return check_options(call, err);
 }
 
 bool command_open(struct call *call, struct error *err)

@@ -21,6 +21,9 @@ enum command_option {
 	OPTION_JSON = 1 << 0,
 	OPTION_YES = 1 << 1,
 	OPTION_NAME = 1 << 2,
+	OPTION_FROM = 1 << 3, /* required, where it is taken at all; the next one, too */
+	OPTION_PROJECT = 1 << 4,
+	OPTION_DRY_RUN = 1 << 5,
 };
 
 /* What is opened before a command runs, and closed after it. */
@@ -48,8 +51,9 @@ struct call {
 	const struct command *command;
 	char *const *environment;
 	const char *operand; /* not empty; NULL where the command takes none */
-	const char *name;    /* --name; NULL: not given */
-	bool is_json, is_yes;
+	const char *name;    /* --name; NULL: not given, as the next ones */
+	const char *from, *project;
+	bool is_json, is_yes, is_dry_run;
 	bool asks_for_usage; /* --help */
 	struct arena *arena;
 	struct process process;
@@ -83,6 +87,6 @@ void command_print_json(const struct call *call, json_t *value);
 command_run run_init, run_migrate, run_backup, run_restore, run_doctor;
 command_run run_project_create, run_project_list, run_project_delete;
 command_run run_api_key_create, run_api_key_list, run_api_key_revoke;
-command_run run_keys_rotate;
+command_run run_keys_rotate, run_import;
 
 #endif

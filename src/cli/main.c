@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	 "refuse an API key from now on"},
 	{"keys rotate", NULL, 0, NEEDS_DATABASE, run_keys_rotate,
 	 "make a new encryption key and seal every secret with it, while everything serves"},
+	{"import", NULL, OPTION_FROM | OPTION_PROJECT | OPTION_DRY_RUN, NEEDS_DATABASE, run_import,
+	 "take apps and connections over that were exported elsewhere; --dry-run only says which"},
 	{"help", NULL, 0, NEEDS_NOTHING, run_help, "show this"},
 	{"--help", NULL, 0, NEEDS_NOTHING, run_help, NULL},
 	{"--version", NULL, 0, NEEDS_NOTHING, run_version, "show the version"},

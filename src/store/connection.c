@@ -284,7 +284,8 @@ bool connection_add(struct db *db, struct arena *arena, struct connection *conne
 	SCOPED(statement_release) struct statement *add = db_statement(db, add_sql);
 	bool has_row;
 
-	connection->public_id = public_id_make(arena, "zoauth_");
+	if (connection->public_id == NULL)
+		connection->public_id = public_id_make(arena, "zoauth_");
 	bind_text(add, 1, connection->public_id);
 	bind_int(add, 2, connection->project_id);
 	bind_int(add, 3, connection->app_id);

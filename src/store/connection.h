@@ -74,7 +74,7 @@ bool connection_list(struct db *db, struct arena *arena, int64_t project_id,
 		     struct connection **connections, int *count, bool *has_newer, bool *has_older,
 		     struct error *err) MUST_CHECK;
 
-/* Writes a new row, connected, due for a sync now; fills in id and public_id. */
+/* Writes a new row, connected, due for a sync now; fills in id, and public_id where it is NULL. */
 bool connection_add(struct db *db, struct arena *arena, struct connection *connection, instant now,
 		    struct error *err) MUST_CHECK;
 
