@@ -8,6 +8,7 @@ import json
 import socket
 import struct
 import time
+from email.utils import formatdate
 from urllib.parse import parse_qsl, unquote
 
 HEAD_BYTES_MAX = 64 * 1024
@@ -146,6 +147,7 @@ class Response:
 
     def head(self, keep_alive):
         lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}"]
+        lines.append(f"Date: {formatdate(usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.status != 204:
             lines.append(f"Content-Length: {len(self.body)}")

@@ -4,6 +4,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -107,6 +109,11 @@ def test_connections_are_kept_and_requests_may_be_pipelined_or_come_in_pieces(zo
                         + request.replace(b"Host: x", b"Connection: close")], until=b"never")
     assert answer.count(b"HTTP/1.1 200 OK") == 4
     assert answer.count(b"Connection: close") == 1
+
+
+def test_an_answer_has_the_time(zoom):
+    date = http_call(f"{zoom.url}/v2/users/me").headers["date"]
+    assert date.endswith(" GMT") and abs(time.time() - parsedate_to_datetime(date).timestamp()) < 5
 
 
 def test_chunked_bodies_and_expect_100_are_understood(zoom):
