@@ -26,10 +26,10 @@ install-monitoring:
 	install -d $(DESTDIR)$(PREFIX)/share/hallpass/monitoring
 	install -m 644 packaging/monitoring/* $(DESTDIR)$(PREFIX)/share/hallpass/monitoring/
 
-# A Debian package, in $(BUILD).
+# A Debian package, in $(BUILD); with the reference of the API where there is npm to draw it.
 deb:
-	@scripts/deps
-	$(SUBMAKE) docs
+	@scripts/deps package
+	$(if $(shell command -v npm),$(SUBMAKE) docs)
 	@packaging/make-deb $(BUILD)
 
 # A folder to upload to a web host with Apache, in $(BUILD).

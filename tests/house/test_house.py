@@ -157,14 +157,14 @@ def test_no_unit_test_at_all_is_refused(tmp_path):
     assert units(tmp_path).returncode == 1
 
 
-def deps(tmp_path, user, missing):
+def deps(tmp_path, user, missing, *arguments):
     """scripts/deps on a machine that lacks some packages, and what it had apt-get do."""
     tools = tmp_path / "tools"
     program(tools / "id", f"echo {user}")
     program(tools / "apt-get", f'echo "$*" >>{tmp_path}/asked')
     program(tools / "dpkg-query",
             f'for last; do :; done; case " {missing} " in *" $last "*) exit 1;; esac; printf installed')
-    result = subprocess.run([ROOT / "scripts/deps"], capture_output=True, text=True,
+    result = subprocess.run([ROOT / "scripts/deps", *arguments], capture_output=True, text=True,
                             env={"PATH": f"{tools}:/usr/bin:/bin"})
     asked = tmp_path / "asked"
     return result, asked.read_text() if asked.exists() else ""
@@ -188,3 +188,16 @@ def test_deps_tells_who_is_not_root_what_to_run(tmp_path):
     assert result.returncode == 1
     assert "apt-get install -y --no-install-recommends jq" in result.stderr
     assert asked == ""
+
+
+@pytest.mark.parametrize("part, installed", [("build", "gcc"), ("package", "gcc debhelper")])
+def test_deps_installs_no_more_than_the_part_that_it_is_asked_for(tmp_path, part, installed):
+    result, asked = deps(tmp_path, 0, "gcc debhelper nginx-light cppcheck npm", part)
+    assert result.returncode == 0
+    assert asked == f"update\ninstall -y --no-install-recommends {installed}\n"
+
+
+def test_deps_refuses_a_part_that_it_does_not_know(tmp_path):
+    result, asked = deps(tmp_path, 0, "gcc", "everything")
+    assert (result.returncode, asked) == (2, "")
+    assert "usage: scripts/deps [build|package]" in result.stderr
