@@ -37,6 +37,7 @@ FUZZING  := $(call objects,$(addprefix tests/fuzz/,input.c script.c world.c))
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 # What a web host's Apache has to answer as nginx does.
 WEB_HOST_CASES = $(addprefix tests/test_,bots.py lists.py zoom_oauth_apps.py zoom_oauth_connections.py zoom_webhooks.py)
+QUICK_START = tests/packaging/test_quick_start.py
 SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
 SECONDS  ?= 300
 FUZZ_SECONDS ?= 60
@@ -63,7 +64,8 @@ test:
 	$(SUBMAKE) check
 	@tests/house/floors
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_SEED=1
-	@$(call PYTEST,$(BUILD)) --dist loadfile --all-described --ignore tests/faults tests
+	@$(call PYTEST,$(BUILD)) --dist loadfile --all-described --ignore tests/faults \
+		--ignore $(QUICK_START) tests
 	@for server in mod_cgi mod_fcgid; do \
 		$(call PYTEST,$(BUILD)) --dist loadfile --server $$server $(WEB_HOST_CASES) || exit 1; done
 	$(SUBMAKE) faults FAULTS='-m short'
@@ -88,6 +90,12 @@ $(BUILD)/promtool:
 	@cd $(BUILD)/prometheus && { apt-get download prometheus || \
 		{ apt-get update && apt-get download prometheus; }; } >apt.log 2>&1 || { cat apt.log >&2; exit 1; }
 	@dpkg-deb -x $(BUILD)/prometheus/*.deb $(BUILD)/prometheus && mv $(BUILD)/prometheus/usr/bin/promtool $@
+
+# docs/quick-start.md, typed word for word on machines with nothing but a fresh Debian: debootstrap, apt and a compiler
+# take their minutes.
+quick-start:
+	@scripts/deps
+	@$(call PYTEST,$(BUILD)) $(QUICK_START)
 
 # Processes that are killed and stopped at every step, and machines that fail, in a build with failpoints.
 faults:
@@ -218,7 +226,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench $(addprefix bench-,$(BENCHES)) demo test check faults fuzz fuzzers soak model lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs bench $(addprefix bench-,$(BENCHES)) demo test check faults fuzz fuzzers soak model quick-start lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

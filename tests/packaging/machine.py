@@ -12,6 +12,7 @@ from support.waiting import wait_until
 
 HERE = pathlib.Path(__file__).parent
 NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLONE_NEWNET = 0x40000000
 
 # What a kernel, or who keeps us, may not let us do.
@@ -32,11 +33,13 @@ def children_of(pid):
 
 
 class Machine:
-    def __init__(self, directory):
+    """`system` is the folder of another Debian than the one that runs here."""
+
+    def __init__(self, directory, system="/"):
         log = directory / "boot.log"
         with open(log, "wb") as log_file:
-            self.process = subprocess.Popen(["unshare", *NAMESPACES, "--fork", "--kill-child", HERE / "boot", directory],
-                                            stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file)
+            self.process = subprocess.Popen(["unshare", *NAMESPACES, "--fork", "--kill-child", HERE / "boot", directory,
+                                             system], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file)
         [self.init] = wait_until(lambda: self.process.poll() is not None or children_of(self.process.pid),
                                  what="the first process of the machine")
         wait_until(lambda: self.is_up() or self.process.poll() is not None, timeout=60, what="the machine")
@@ -55,7 +58,7 @@ class Machine:
         result = subprocess.run(
             ["nsenter", "--target", str(self.init), *NAMESPACES, *map(str, command)], stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=120,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"}, **options)
+            env={"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}, **options)
         assert not check or result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
         return result
 
@@ -88,8 +91,8 @@ class Machine:
 
 
 @contextmanager
-def machine_in(directory):
-    machine = Machine(directory)
+def machine_in(directory, system="/"):
+    machine = Machine(directory, system)
     try:
         yield machine
     finally:
