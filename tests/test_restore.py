@@ -411,10 +411,11 @@ def own_stack(private_stack, tmp_path):
     return stack
 
 
-def restore_stack(stack, api):
+def restore_stack(stack, api, while_down=lambda stack: None):
     """Stops it, restores its copy, and starts it again; what restore said."""
     api.hang_up()
     stack.down()
+    while_down(stack)
     said = stack.run("hallpass", "restore", stack.copy).stdout
     stack.up()
     return said
@@ -424,14 +425,19 @@ def found_lost(joiner):
     return wait_until(lambda: joiner.read()["connection_failure_data"], what="that the user is found lost")
 
 
+def damage(stack):
+    """So that nothing can be read of the database any more."""
+    stack.database.path.write_bytes(b"not a database " * 1000)
+
+
 def test_users_whose_token_was_renewed_since_are_found_out_and_the_others_go_on(own_stack, zoom):
     stack = own_stack
     api = stack.create_project().api
     renewed, untouched = make_joiner(stack, zoom, api), make_joiner(stack, zoom, api)
     stack.run("hallpass", "backup", stack.copy)
     renewed.refresh().must_be(200)
-    said = restore_stack(stack, api)
-    assert "of the 2 connected users" in said
+    said = restore_stack(stack, api, damage)
+    assert "of the 2 connected users" in said and "could not be taken from the database that was replaced" in said
     # Nobody asks for anything: the worker tries them by itself.
     assert found_lost(renewed)["code"] == "invalid_grant"
     wait_until(lambda: untouched.connected.grant()["refreshes"] == 1, what="that the worker tries the other")
@@ -439,6 +445,53 @@ def test_users_whose_token_was_renewed_since_are_found_out_and_the_others_go_on(
     assert renewed.zoom_tokens()["join_flow_reason"] == "connection_disconnected"
     assert renewed.connected.authorize().must_be(201).json["id"] == renewed.id
     assert renewed.joins()
+
+
+def test_nobody_is_lost_whose_newest_token_the_replaced_database_still_tells(own_stack, zoom):
+    """As after a deletion by mistake: what was deleted is back, and what was renewed since goes on."""
+    stack = own_stack
+    api = stack.create_project().api
+    joiners = [make_joiner(stack, zoom, api) for _ in range(4)]
+    renewed, again, _untouched, deleted = joiners
+    stack.run("hallpass", "backup", stack.copy)
+    renewed.refresh().must_be(200)
+    again.connected.authorize().must_be(201)
+    api.delete(f"/api/v1/zoom_oauth_connections/{deleted.id}?revoke=false").must_be(200)
+    said = restore_stack(stack, api)
+    assert "Tokens of 2 users that were renewed since are those of the database that was replaced." in said
+    for joiner in joiners:
+        assert joiner.refresh().must_be(200).json["state"] == "connected"
+        assert joiner.joins()
+
+
+def test_tokens_that_no_key_opens_do_not_replace_those_of_the_copy(own_stack, zoom):
+    """The key file was lost, and it and the database come from the same backup."""
+    stack = own_stack
+    api = stack.create_project().api
+    joiner = make_joiner(stack, zoom, api)
+    stack.run("hallpass", "backup", stack.copy)
+    keys = (stack.directory / "encryption.keys").read_text()
+
+    def lose_keys(stack):
+        stack.run("hallpass", "keys", "rotate")
+        time_travel.of_connection(stack, "UPDATE zoom_oauth_credentials SET generation = generation + 5"
+                                  " WHERE connection_id = ?", joiner.id)
+        (stack.directory / "encryption.keys").write_text(keys)
+
+    said = restore_stack(stack, api, lose_keys)
+    assert "are those of the database that was replaced" not in said
+    assert joiner.refresh().must_be(200).json["state"] == "connected" and joiner.joins()
+
+
+def test_a_refresh_without_an_answer_in_the_replaced_database_is_told_of(own_stack, zoom):
+    stack = own_stack
+    api = stack.create_project().api
+    joiner = make_joiner(stack, zoom, api)
+    stack.run("hallpass", "backup", stack.copy)
+    with joiner.spoil_refresh(drop="after"):
+        joiner.refresh()
+    restore_stack(stack, api)
+    assert found_lost(joiner)["code"] == "refresh_interrupted"
 
 
 def test_a_refresh_that_was_under_way_is_one_that_was_interrupted(own_stack, zoom):
@@ -451,7 +504,7 @@ def test_a_refresh_that_was_under_way_is_one_that_was_interrupted(own_stack, zoo
         joiner.wait_for_refresh_under_way()
         stack.run("hallpass", "backup", stack.copy)
         asked.result()
-    restore_stack(stack, api)
+    restore_stack(stack, api, damage)
     failure = found_lost(joiner)
     assert failure["code"] == "refresh_interrupted" and "interrupted before Zoom's answer" in failure["error"]
 

@@ -13,6 +13,7 @@
 #include "store/db_source.h"
 #include "store/log_entry.h"
 #include "store/migrate.h"
+#include "store/newer_credentials.h"
 #include "store/sealed_value.h"
 #include "store/transaction.h"
 
@@ -32,7 +33,9 @@ struct copy {
 	struct sealed_value_tally secrets;
 	int64_t user_count; /* who are connected, as far as it knows */
 	int64_t due_bot_count;
-	instant newest_at; /* when the last thing happened that it knows of; 0: nothing did */
+	int64_t newer_count;     /* users whose tokens are those of the replaced database */
+	const char *newer_error; /* why nobody's could be; NULL: nothing stood against it */
+	instant newest_at;       /* when the last thing happened that it knows of; 0: nothing did */
 };
 
 /* So that nothing is left behind that the services cannot write. */
@@ -110,6 +113,39 @@ static bool check_keys(struct call *call, struct copy *copy, struct error *err)
 		call->operand, names_of(&copy->secrets, call->arena), key_file);
 }
 
+static bool open_replaced(struct call *call, const char *path, struct db **replaced,
+			  struct error *err)
+{
+	const char *finding;
+
+	if (!db_open_frozen(replaced, path, call->process.gate, err))
+		return error_set(err, ERROR_STORAGE, "it cannot be read");
+	if (!migrate_check(*replaced, err) ||
+	    !db_integrity_check(*replaced, call->arena, &finding, err))
+		return false;
+	return finding == NULL || error_set(err, ERROR_STORAGE, "it is damaged: %s", finding);
+}
+
+/* Tokens that were renewed since the copy was made, where the database that is replaced still tells them. */
+static void take_newer(struct call *call, const struct db_replacement *replacement,
+		       struct copy *copy)
+{
+	SCOPED(db_close) struct db *replaced = NULL;
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct error why;
+
+	if (replacement->file < 0)
+		return;
+	if (open_replaced(call, replacement->database, &replaced, &why) &&
+	    transaction_begin(&transaction, call->db, &why) &&
+	    newer_credentials_take(call->db, replaced, call->process.keyring, &copy->newer_count,
+				   &why) &&
+	    transaction_commit(&transaction, &why))
+		return;
+	copy->newer_count = 0;
+	copy->newer_error = arena_strdup(call->arena, why.message);
+}
+
 /* Whoever has lost his authorization since the copy was made is found out now, and not when a bot joins. */
 static bool have_all_tried(struct call *call, struct copy *copy, struct error *err)
 {
@@ -126,8 +162,10 @@ static bool have_all_tried(struct call *call, struct copy *copy, struct error *e
 }
 
 /* Closed again, so that the draft is one file. */
-static bool make_ready(struct call *call, const char *draft, struct copy *copy, struct error *err)
+static bool make_ready(struct call *call, const struct db_replacement *replacement,
+		       struct copy *copy, struct error *err)
 {
+	const char *draft = replacement->draft;
 	struct error why;
 	int from;
 
@@ -135,8 +173,11 @@ static bool make_ready(struct call *call, const char *draft, struct copy *copy, 
 		return error_set(err, ERROR_INVALID, "%s: is no database that can be read: %s",
 				 call->operand, why.message);
 	if (!check_version(call, copy, err) || !check_integrity(call, err) ||
-	    !migrate_run(call->db, &from, err) || !check_keys(call, copy, err) ||
-	    !have_all_tried(call, copy, err) || !db_use_wal(call->db, err))
+	    !migrate_run(call->db, &from, err))
+		return false;
+	take_newer(call, replacement, copy);
+	if (!check_keys(call, copy, err) || !have_all_tried(call, copy, err) ||
+	    !db_use_wal(call->db, err))
 		return false;
 	db_close(&call->db);
 	failpoint("restore.ready");
@@ -170,16 +211,30 @@ static void say_what_was_done(const struct call *call, const struct copy *copy,
 		       copy->secrets.unreadable_count, copy->secrets.count);
 }
 
-static void say_what_to_expect(const struct copy *copy)
+static void say_of_users(const struct copy *copy)
 {
-	puts("It is older than the world. What was changed since it was made is undone: who was "
-	     "deleted or\nrevoked since, an API key too, is there again.");
+	if (copy->newer_count > 0)
+		printf("Tokens of %" PRId64
+		       " users that were renewed since are those of the database "
+		       "that was replaced.\n",
+		       copy->newer_count);
+	if (copy->newer_error != NULL)
+		printf("Tokens that were renewed since could not be taken from the database that was "
+		       "replaced: %s.\n",
+		       copy->newer_error);
 	if (copy->user_count > 0)
 		printf("Zoom takes a refresh token once: of the %" PRId64
 		       " connected users each whose "
-		       "token was renewed since\nwill be disconnected, and has to authorize again. Once "
-		       "started, the worker tries all of them within\nan hour.\n",
+		       "newest token is not here\nwill be disconnected, and has to authorize again. "
+		       "Once started, the worker tries all of them within\nan hour.\n",
 		       copy->user_count);
+}
+
+static void say_what_to_expect(const struct copy *copy)
+{
+	puts("The copy is older than the world. What was changed since it was made is undone: who was "
+	     "deleted or\nrevoked since, an API key too, is there again.");
+	say_of_users(copy);
 	if (copy->due_bot_count > 0)
 		printf("%" PRId64
 		       " bots are late for joining, unless they have joined since: runners "
@@ -202,8 +257,7 @@ static bool replace(struct call *call, const struct db_source *source,
 	if (db_source_is(source, replacement->database))
 		return error_set(err, ERROR_INVALID, "%s: is the database itself", call->operand);
 	return db_replacement_fill(replacement, source, err) &&
-	       make_ready(call, replacement->draft, copy, err) &&
-	       db_replacement_switch(replacement, err);
+	       make_ready(call, replacement, copy, err) && db_replacement_switch(replacement, err);
 }
 
 bool run_restore(struct call *call, struct error *err)

@@ -1,5 +1,6 @@
 #include "store/db.h"
 
+#include "base/encode.h"
 #include "store/db_gate.h"
 #include "store/db_internal.h"
 
@@ -101,6 +102,14 @@ static bool open_file(struct db **db, const char *path, struct db_gate *gate, in
 bool db_open(struct db **db, const char *path, struct db_gate *gate, struct error *err)
 {
 	return open_file(db, path, gate, SQLITE_OPEN_READWRITE, err);
+}
+
+bool db_open_frozen(struct db **db, const char *path, struct db_gate *gate, struct error *err)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const char *uri = arena_printf(&arena, "file:%s?immutable=1", percent_encode(&arena, path));
+
+	return open_file(db, uri, gate, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
 }
 
 static const char wal_sql[] = "PRAGMA journal_mode = WAL;";

@@ -1,0 +1,147 @@
+#include "store/newer_credentials.h"
+
+#include "store/connection.h"
+#include "store/credentials.h"
+#include "store/refresh_attempt.h"
+#include "store/statement.h"
+
+#include <string.h>
+
+enum { BATCH = 256 };
+
+/* One of `from`. */
+struct candidate {
+	const char *public_id, *zoom_user_id;
+	int64_t project_id, generation;
+	struct sealed refresh_token, access_token;
+	instant issued_at, expires_at, authorized_at, refreshed_at;
+	instant interrupted_at; /* the oldest refresh of them without an answer; 0: there is none */
+};
+
+static const char list_sql[] =
+	"SELECT c.public_id, c.zoom_user_id, c.project_id, v.generation, v.refresh_token,"
+	" v.access_token, v.access_token_issued_at, v.access_token_expires_at, v.authorized_at,"
+	" v.refreshed_at, (SELECT min(started_at) FROM zoom_oauth_refresh_attempts"
+	"  WHERE connection_id = c.id)"
+	" FROM zoom_oauth_connections c JOIN zoom_oauth_credentials v ON v.connection_id = c.id"
+	" WHERE c.public_id > $1 AND v.refresh_token IS NOT NULL ORDER BY c.public_id LIMIT $2";
+
+static struct candidate read_row(struct statement *row, struct arena *arena)
+{
+	return (struct candidate){
+		.public_id = column_text(row, 0, arena),
+		.zoom_user_id = column_text(row, 1, arena),
+		.project_id = column_int(row, 2),
+		.generation = column_int(row, 3),
+		.refresh_token = column_sealed(row, 4, arena),
+		.access_token = column_sealed(row, 5, arena),
+		.issued_at = column_int(row, 6),
+		.expires_at = column_int(row, 7),
+		.authorized_at = column_int(row, 8),
+		.refreshed_at = column_int(row, 9),
+		.interrupted_at = column_int(row, 10),
+	};
+}
+
+static bool list(struct db *from, struct arena *arena, const char *after,
+		 struct candidate candidates[static BATCH], size_t *count, struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(from, list_sql);
+	bool has_row;
+
+	bind_text(statement, 1, after);
+	bind_int(statement, 2, BATCH);
+	for (*count = 0;; candidates[(*count)++] = read_row(statement, arena)) {
+		if (!statement_row(statement, &has_row, err))
+			return false;
+		if (!has_row)
+			return true;
+	}
+}
+
+static const char replace_sql[] =
+	"UPDATE zoom_oauth_credentials SET generation = $2, refresh_token = $3, access_token = $4,"
+	" access_token_issued_at = $5, access_token_expires_at = $6, authorized_at = $7,"
+	" refreshed_at = $8, refresh_holder = NULL, refresh_lease_until = NULL, next_refresh_at = $8,"
+	" refresh_attempts = 0 WHERE connection_id = $1";
+
+static bool replace(struct db *to, int64_t connection_id, const struct candidate *candidate,
+		    struct error *err)
+{
+	SCOPED(statement_release) struct statement *statement = db_statement(to, replace_sql);
+
+	bind_int(statement, 1, connection_id);
+	bind_int(statement, 2, candidate->generation);
+	bind_sealed(statement, 3, candidate->refresh_token);
+	bind_sealed(statement, 4, candidate->access_token);
+	bind_int_or_null(statement, 5, candidate->issued_at);
+	bind_int_or_null(statement, 6, candidate->expires_at);
+	bind_int(statement, 7, candidate->authorized_at);
+	bind_int(statement, 8, candidate->refreshed_at);
+	return statement_done(statement, err) && refresh_attempt_remove_all(to, connection_id, err);
+}
+
+/* The same row and project, or they would not open there either. */
+static bool is_readable(const struct connection *connection, const struct candidate *candidate,
+			struct keyring *keyring)
+{
+	SCOPED(arena_release) struct arena scratch = {0};
+	const struct seal_place place = credentials_refresh_token_place(connection);
+	struct error unreadable;
+	const char *text;
+
+	return keyring_open_sealed(keyring, &scratch, &place, candidate->refresh_token, &text,
+				   &unreadable);
+}
+
+static bool take_one(struct db *to, const struct candidate *candidate, struct keyring *keyring,
+		     bool *is_taken, struct error *err)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	struct connection connection;
+	struct credentials credentials;
+	bool found;
+
+	*is_taken = false;
+	if (!connection_find(to, &arena, candidate->project_id, candidate->public_id, &found,
+			     &connection, err))
+		return false;
+	if (!found || strcmp(connection.zoom_user_id, candidate->zoom_user_id) != 0)
+		return true;
+	if (!credentials_find(to, &arena, connection.id, &found, &credentials, err))
+		return false;
+	if (!found || credentials.generation > candidate->generation ||
+	    !is_readable(&connection, candidate, keyring))
+		return true;
+	*is_taken = candidate->generation > credentials.generation;
+	if (*is_taken && !replace(to, connection.id, candidate, err))
+		return false;
+	return candidate->interrupted_at == 0 ||
+	       refresh_attempt_add_lost(to, connection.id, candidate->interrupted_at, err);
+}
+
+bool newer_credentials_take(struct db *to, struct db *from, struct keyring *keyring, int64_t *count,
+			    struct error *err)
+{
+	SCOPED(arena_release) struct arena names = {0};
+	const char *after = "";
+	size_t listed = BATCH;
+
+	*count = 0;
+	while (listed == BATCH) {
+		SCOPED(arena_release) struct arena arena = {0};
+		struct candidate *candidates = arena_alloc(&arena, BATCH * sizeof(*candidates));
+		bool is_taken;
+
+		if (!list(from, &arena, after, candidates, &listed, err))
+			return false;
+		for (size_t i = 0; i < listed; i++) {
+			if (!take_one(to, &candidates[i], keyring, &is_taken, err))
+				return false;
+			*count += is_taken;
+		}
+		if (listed > 0)
+			after = arena_strdup(&names, candidates[listed - 1].public_id);
+	}
+	return true;
+}

@@ -1,0 +1,19 @@
+/*
+ * Tokens that one database has of connections which another has too, an older copy of it: Zoom takes none
+ * but the newest, which must not be lost with the database that is replaced. Of two the one of the
+ * higher generation is the newer.
+ */
+#ifndef STORE_NEWER_CREDENTIALS_H
+#define STORE_NEWER_CREDENTIALS_H
+
+#include "store/db.h"
+
+/*
+ * Takes those that a key opens from `from` into `to`, in the caller's transaction, to be renewed at once,
+ * with what is known of refreshes that were interrupted. *count tells of how many connections. What has
+ * no refresh token any more, or is another's by now, is not touched.
+ */
+bool newer_credentials_take(struct db *to, struct db *from, struct keyring *keyring, int64_t *count,
+			    struct error *err) MUST_CHECK;
+
+#endif
