@@ -2,7 +2,6 @@
 
 function done(summary)
 	local errors = summary.errors
-	io.write(string.format('{"answered": %d, "refused": %d, "broken": %d, "timeouts": %d, "seconds": %.3f}\n',
-		summary.requests, errors.status, errors.connect + errors.read + errors.write, errors.timeout,
-		summary.duration / 1e6))
+	io.write(string.format('{"answered": %d, "refused": %d, "broken": %d, "seconds": %.3f}\n', summary.requests,
+		errors.status, errors.connect + errors.read + errors.write + errors.timeout, summary.duration / 1e6))
 end
