@@ -14,12 +14,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support import time_travel
+from support.cgi import read_answer, variables_of
 from support.home import HALLPASS, Home, mode
 from support.joiner import make_joiner
 from support.processes import end, pids_of
@@ -299,18 +301,23 @@ def test_a_key_that_is_missing_is_named(home, tmp_path, zoom, secrets):
     assert secrets_level(home) == "fail"
 
 
+def post(home, project, program, path, body, **settings):
+    """A request as a web host runs it: a process that comes and goes."""
+    body = json.dumps(body).encode()
+    variables = variables_of("POST", path, body, {"Authorization": f"Token {project['api_key']}",
+                                                  "Content-Type": "application/json"})
+    ran = subprocess.run([BUILD / "cgi-bin" / program], input=body, check=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, env={"HALLPASS_CONFIG": str(home.config)} | settings | variables)
+    return read_answer(ran.stdout)
+
+
 def seal_a_secret(home, project, zoom, secrets):
-    """An app, by the plain CGI program on this database: its client secret and its webhook secret."""
+    """An app's: its client secret and its webhook secret."""
     app = zoom.create_app()
     secrets.add_app(app["client_id"], app["client_secret"])
-    body = json.dumps({name: app[name] for name in ("client_id", "client_secret", "webhook_secret")}).encode()
-    subprocess.run([BUILD / "cgi-bin/zoom_oauth_apps"], input=body, check=True, stdout=subprocess.PIPE, env={
-        "HALLPASS_CONFIG": str(home.config), "HALLPASS_ZOOM_OAUTH_URL": zoom.oauth_url,
-        "HALLPASS_ZOOM_API_URL": zoom.api_url, "REQUEST_METHOD": "POST", "GATEWAY_INTERFACE": "CGI/1.1",
-        "REQUEST_URI": "/api/v1/zoom_oauth_apps", "PATH_INFO": "/api/v1/zoom_oauth_apps", "QUERY_STRING": "",
-        "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)),
-        "HTTP_AUTHORIZATION": f"Token {project['api_key']}"})
-    assert home.sql("SELECT count(*) FROM zoom_oauth_apps") == [(1,)]
+    post(home, project, "zoom_oauth_apps", "/api/v1/zoom_oauth_apps",
+         {name: app[name] for name in ("client_id", "client_secret", "webhook_secret")},
+         HALLPASS_ZOOM_OAUTH_URL=zoom.oauth_url).must_be(201)
 
 
 def secrets_level(home):
@@ -387,6 +394,39 @@ def test_who_was_about_to_open_the_old_database_does_not_write_beside_the_new_on
         assert os.fstat(early.fileno()).st_ino != home.database.stat().st_ino
     assert waited >= 2.4  # as long as who opens it waits for the lock
     assert names(home.database) == ["in the copy"]
+
+
+def test_requests_of_a_web_host_that_come_and_go_meanwhile_spoil_nothing(home, tmp_path):
+    """They find the old database or the new one, or wait in vain for its lock; none writes into both."""
+    project = home.project("in the copy")
+    home.done("backup", tmp_path / "copy.db")
+    is_over, statuses = threading.Event(), []
+
+    def post_bot():
+        return post(home, project, "bots", "/api/v1/bots", {"meeting_url": "https://zoom.us/j/123456789"}).status
+
+    def ask():
+        while not is_over.is_set():
+            statuses.append(post_bot())
+            time.sleep(random.uniform(0, 0.02))  # or no restore would ever find the database unused
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask) for _ in range(2)]
+        try:
+            for count in range(5):
+                home.project(f"since, {count}")
+                wait_until(lambda: home.run("restore", tmp_path / "copy.db").returncode == 0, 30, "a restore")
+                assert home.sql("SELECT name FROM projects") == [("in the copy",)]
+        finally:
+            is_over.set()
+        for each in asking:
+            each.result(30)
+    assert set(statuses) <= {201, 503} and statuses.count(201) > 10, statuses
+    assert home.sql("PRAGMA integrity_check") == [("ok",)]
+    [(count,)] = home.sql("SELECT count(*) FROM bots")
+    assert post_bot() == 201 and home.sql("SELECT count(*) FROM bots") == [(count + 1,)]
+    for aside in home.directory.glob("*.replaced-*Z"):
+        assert names(aside)[0] == "in the copy" and len(names(aside)) == 2
 
 
 def test_one_restore_at_a_time(home, copy):
