@@ -181,6 +181,28 @@ def test_an_upgrade_under_load_keeps_data_keys_and_every_request(installation, p
 
 
 @needs_machine
+def test_a_backup_is_restored_by_root_as_the_page_says(installation):
+    """docs/operations.md: stop, restore, start; everything is still the services' own."""
+    machine, api = installation.machine, installation.api(installation.create_key())
+    user = connect_user(api, installation.zoom)
+    user.wait_for_sync()
+    installation.hallpass("backup", "/root/backup.db")
+    api.post(f"/api/v1/zoom_oauth_connections/{user.id}/refresh").must_be(200)
+    refused = machine.run("hallpass", "restore", "/root/backup.db", check=False)
+    assert refused.returncode == 1 and "in use by" in refused.stderr
+    machine.run("systemctl", "stop", "hallpass-*.socket", "hallpass-*.service")
+    said = installation.hallpass("restore", "/root/backup.db")
+    assert "Tokens of 1 users" in said
+    files = [f"/var/lib/hallpass/{file.name}" for file in machine.path("/var/lib/hallpass").iterdir()]
+    assert {machine.mode(file).split(" ", 1)[1] for file in files} == {"hallpass hallpass"}, files
+    assert machine.mode(DATABASE) == "600 hallpass hallpass"
+    machine.run("systemctl", "start", *SOCKETS, *SERVICES)
+    installation.wait_until_it_serves()
+    assert installation.doctor()["ok"]
+    assert api.post(f"/api/v1/zoom_oauth_connections/{user.id}/refresh").must_be(200).json["state"] == "connected"
+
+
+@needs_machine
 def test_an_upgrade_migrates_the_database(installation, package, tmp_path_factory):
     machine = installation.machine
     machine.run("systemctl", "stop", "hallpass-*.service", "hallpass-*.socket")
