@@ -1,4 +1,4 @@
-"""`hallpass import`: apps and connections that were exported elsewhere go on here, under their ids and with their tokens."""
+"""`hallpass import`: apps and connections exported elsewhere go on here, under their ids and with their tokens."""
 
 import base64
 import datetime
@@ -77,8 +77,22 @@ def run(stack, project, tmp_path):
         file = tmp_path / "attendee.json"
         file.write_text(content if isinstance(content, str) else json.dumps(content))
         file.chmod(mode)
-        return stack.run("hallpass", "import", "--from", file, "--project", to, *options, check=False)
+        result = stack.run("hallpass", "import", "--from", file, "--project", to, *options, check=False)
+        for secret in secrets_in(content):
+            assert secret not in result.stdout + result.stderr
+        return result
     return run
+
+
+def secrets_in(content):
+    """All that must not be told of such a file."""
+    if not isinstance(content, dict):
+        return
+    for entry in (content.get("apps") or []) + list(content.get("connections") or []):
+        for name in ("client_secret", "webhook_secret", "refresh_token", "access_token"):
+            secret = entry.get(name) if isinstance(entry, dict) else None
+            if isinstance(secret, str) and len(secret) > 8:
+                yield secret
 
 
 @pytest.fixture
@@ -111,9 +125,14 @@ def synced(api, entry):
                       what="the sync of what was imported")
 
 
-def count_rows(stack):
-    return [stack.database.value(f"SELECT count(*) FROM {table}") for table in (
-        "zoom_oauth_apps", "zoom_oauth_connections", "zoom_oauth_credentials", "zoom_meetings")]
+@pytest.fixture
+def count_rows(stack, project):
+    """`count_rows()`: apps, connections, credentials and meetings of the test's project."""
+    of_app = "JOIN zoom_oauth_apps a ON a.id = app_id WHERE a.project_id = ?"
+    return lambda: [stack.database.value(f"SELECT count(*) FROM {rows}", project.row_id) for rows in (
+        "zoom_oauth_apps WHERE project_id = ?", f"zoom_oauth_connections {of_app}",
+        f"zoom_oauth_credentials JOIN zoom_oauth_connections c ON c.id = connection_id {of_app}",
+        f"zoom_meetings {of_app}")]
 
 
 # it goes on
@@ -269,7 +288,8 @@ def test_a_second_run_changes_nothing_and_says_so(imported, elsewhere, stack, ap
     imported(elsewhere.export())
     for entry in entries:
         synced(api, entry)
-    before = stack.database.value("SELECT group_concat(generation || hex(refresh_token)) FROM zoom_oauth_credentials")
+    tokens = "SELECT group_concat(generation || hex(refresh_token)) FROM zoom_oauth_credentials"
+    before = stack.database.value(tokens)
     api.patch(f"{CONNECTIONS}/{entries[0]['id']}", json={"metadata": {"since": True}}).must_be(200)
     added = elsewhere.connect()
     said = imported(elsewhere.export())
@@ -279,8 +299,8 @@ def test_a_second_run_changes_nothing_and_says_so(imported, elsewhere, stack, ap
     for entry in entries:
         assert f"connection {entry['id']}: is there already, left as it is\n" in said
     synced(api, added)
-    assert stack.database.value("SELECT group_concat(generation || hex(refresh_token)) FROM zoom_oauth_credentials"
-                                " WHERE connection_id <> (SELECT max(connection_id) FROM zoom_oauth_credentials)") == before
+    assert stack.database.value(
+        f"{tokens} WHERE connection_id < (SELECT max(connection_id) FROM zoom_oauth_credentials)") == before
     assert connection_of(api, entries[0])["metadata"] == {"since": True}
 
 
@@ -308,11 +328,11 @@ def test_an_app_of_the_project_is_taken_by_its_client_id_and_keeps_its_secrets(i
     assert synced(api, other)["zoom_oauth_app_id"] == registered["id"]
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(imported, elsewhere, stack, zoom, api):
+def test_a_dry_run_says_the_same_and_writes_nothing(imported, elsewhere, count_rows, zoom, api):
     entry = elsewhere.connect(meeting_ids=[1234567890])
-    before = count_rows(stack)
+    before = count_rows()
     rehearsed = imported(elsewhere.export(), "--dry-run")
-    assert count_rows(stack) == before
+    assert count_rows() == before
     assert api.get(f"{CONNECTIONS}/{entry['id']}").status == 404
     assert "Nothing was written" in rehearsed
     done = imported(elsewhere.export())
@@ -346,44 +366,55 @@ def without(*names):
 
 
 WRONG_CONNECTIONS = {
-    "no_refresh_token": (without("refresh_token"), "refresh_token is required"),
+    "no_refresh_token": (without("refresh_token"), "refresh_token is required; write the newest that Zoom gave, or"),
     "a_refresh_token_with_a_line_break": ({"refresh_token": "a\nb"}, "refresh_token must hold no spaces"),
     "a_refresh_token_that_is_a_number": ({"refresh_token": 7}, "refresh_token must be a string"),
     "a_refresh_token_of_20_kb": ({"refresh_token": "x" * 20000}, "refresh_token must have at most 16384 bytes"),
     "no_id": (without("id"), "id is required"),
-    "an_id_of_nobodys": ({"id": "7"}, "id must be zoc_ or zoauth_ and 16 or more letters and digits; write the id that it had"),
+    "an_id_of_nobodys": ({"id": "7"},
+                         "id must be zoc_ or zoauth_ and 16 or more letters and digits; write the id that it had"),
     "a_short_id": ({"id": "zoc_abc"}, "id must be zoc_"),
     "an_id_with_other_characters": ({"id": "zoc_aaaaaaaaaaaaaaaa/x"}, "id must be zoc_"),
     "no_user": (without("user_id"), "user_id is required"),
     "no_client": (without("client_id"), "client_id is required"),
-    "an_unknown_client": ({"client_id": "nobodys"}, "client_id names no app of the file or the project; write the app into apps, too"),
+    "an_unknown_client": ({"client_id": "nobodys"},
+                          "client_id names no app of the file or the project; write the app into apps, too"),
     "an_unknown_field": ({"tokens": 1}, "tokens is not a known field"),
     "an_unknown_state": ({"state": "CONNECTED"}, "state must be one of: connected, disconnected"),
     "metadata_that_is_text": ({"metadata": "{}"}, "metadata must be a JSON object"),
-    "an_access_token_without_its_end": ({"access_token": "a"}, "access_token_expires_at is required with the other of the two"),
-    "an_end_without_its_access_token": ({"access_token_expires_at": iso()}, "access_token is required with the other of the two"),
-    "an_end_that_is_no_time": ({"access_token": "a", "access_token_expires_at": "soon"}, "access_token_expires_at must be an ISO 8601 time"),
+    "an_access_token_without_its_end": ({"access_token": "a"},
+                                        "access_token_expires_at is required with the other of the two"),
+    "an_end_without_its_access_token": ({"access_token_expires_at": iso()},
+                                        "access_token is required with the other of the two"),
+    "an_end_that_is_no_time": ({"access_token": "a", "access_token_expires_at": "soon"},
+                               "access_token_expires_at must be an ISO 8601 time"),
     "an_end_that_is_far_away": (
-        {"access_token": "a", "access_token_expires_at": iso(days=90)}, "access_token_expires_at is more than a day away"),
+        {"access_token": "a", "access_token_expires_at": iso(days=90)},
+        "access_token_expires_at is more than a day away"),
     "scopes_in_one_text": ({"scopes": "user:read:user"}, "scopes must be an array"),
-    "scopes_with_spaces": ({"scopes": ["user:read:user user:read:zak"]}, "scopes must be an array of Zoom's names of scopes"),
+    "scopes_with_spaces": ({"scopes": ["user:read:user user:read:zak"]},
+                           "scopes must be an array of Zoom's names of scopes"),
     "meetings_that_are_none": ({"meeting_ids": ["my/name"]}, "meeting_ids must be an array of Zoom's meeting ids"),
     "meetings_below_zero": ({"meeting_ids": [-1]}, "meeting_ids must be an array of Zoom's meeting ids"),
-    "a_failure_of_a_connected_one": ({"connection_failure_data": {"error": "x"}}, "connection_failure_data must be null while the state is connected"),
-    "a_failure_without_words": ({"state": "disconnected", "connection_failure_data": {}}, "connection_failure_data.error is required"),
+    "a_failure_of_a_connected_one": ({"connection_failure_data": {"error": "x"}},
+                                     "connection_failure_data must be null while the state is connected"),
+    "a_failure_without_words": ({"state": "disconnected", "connection_failure_data": {}},
+                                "connection_failure_data.error is required"),
     "an_unknown_failure": (
-        {"state": "disconnected", "connection_failure_data": {"error": "x", "code": "y"}}, "connection_failure_data.code must be one of: invalid_grant"),
-    "a_capability_that_is_a_number": ({"is_onbehalf_token_supported": 1}, "is_onbehalf_token_supported must be true or false"),
+        {"state": "disconnected", "connection_failure_data": {"error": "x", "code": "y"}},
+        "connection_failure_data.code must be one of: invalid_grant"),
+    "a_capability_that_is_a_number": ({"is_onbehalf_token_supported": 1},
+                                      "is_onbehalf_token_supported must be true or false"),
 }
 
 
 @pytest.mark.parametrize("wrong, words", WRONG_CONNECTIONS.values(), ids=WRONG_CONNECTIONS)
-def test_a_connection_that_is_wrong_is_named_and_nothing_is_written(refused, elsewhere, stack, wrong, words):
+def test_a_connection_that_is_wrong_is_named_and_nothing_is_written(refused, elsewhere, count_rows, wrong, words):
     elsewhere.connect()
     elsewhere.connect(**wrong)
-    before = count_rows(stack)
+    before = count_rows()
     assert refused(elsewhere.export()).startswith(f"connections[1].{words}")
-    assert count_rows(stack) == before
+    assert count_rows() == before
 
 
 def wrong_app(**fields):
@@ -395,34 +426,40 @@ WRONG_FILES = {
     "empty": (lambda _: "", "not valid JSON"),
     "an_array": (lambda _: [], "must be a JSON object with exported_at, apps and connections"),
     "a_key_twice": (lambda _: '{"apps": [], "apps": []}', "not valid JSON: line 1, column 19: duplicate object key"),
-    "no_time": (lambda elsewhere: elsewhere.export(exported_at=None), "exported_at is required; write when the file was made"),
+    "no_time": (lambda elsewhere: elsewhere.export(exported_at=None),
+                "exported_at is required; write when the file was made"),
     "a_time_to_come": (lambda elsewhere: elsewhere.export(exported_at=iso(hours=1)), "exported_at is in the future"),
-    "no_connections": (lambda elsewhere: elsewhere.export(connections=None), "connections is required; write [] where there are only apps"),
-    "connections_by_id": (lambda elsewhere: elsewhere.export(connections={"zoc_1": {}}), "connections must be an array"),
-    "a_connection_that_is_text": (lambda elsewhere: elsewhere.export(connections=["zoc_1"]), "connections[0] must be a JSON object"),
+    "no_connections": (lambda elsewhere: elsewhere.export(connections=None),
+                       "connections is required; write [] where there are only apps"),
+    "connections_by_id": (lambda elsewhere: elsewhere.export(connections={"zoc_1": {}}),
+                          "connections must be an array"),
+    "a_connection_that_is_text": (lambda elsewhere: elsewhere.export(connections=["zoc_1"]),
+                                  "connections[0] must be a JSON object"),
     "an_app_without_its_secret": (wrong_app(client_secret=None), "apps[0].client_secret is required"),
     "an_app_without_its_client_id": (wrong_app(client_id=None), "apps[0].client_id is required"),
     "an_app_with_a_connections_id": (wrong_app(id="zoc_aaaaaaaaaaaaaaaa"), "apps[0].id must be zoa_ or zoapp_"),
-    "an_app_with_a_wrong_secret": (wrong_app(client_secret="not-the-one"), "apps[0].client_secret: Zoom does not take it with this client_id"),
+    "an_app_with_a_wrong_secret": (wrong_app(client_secret="not-the-one"),
+                                   "apps[0].client_secret: Zoom does not take it with this client_id"),
     "an_app_twice": (lambda elsewhere: elsewhere.export(apps=[elsewhere.app_entry(), elsewhere.app_entry(id=None)]),
                      "apps[1].client_id is that of apps[0], too; leave one of the two out"),
 }
 
 
 @pytest.mark.parametrize("make, words", WRONG_FILES.values(), ids=WRONG_FILES)
-def test_a_file_that_is_wrong_is_told_where_and_nothing_is_written(refused, elsewhere, stack, make, words):
+def test_a_file_that_is_wrong_is_told_where_and_nothing_is_written(refused, elsewhere, count_rows, make, words):
     elsewhere.connect()
-    before = count_rows(stack)
+    before = count_rows()
     complaint = refused(make(elsewhere))
     assert complaint.startswith(words) and "hush" not in complaint and "not-the-one" not in complaint
-    assert count_rows(stack) == before
+    assert count_rows() == before
 
 
-@pytest.mark.parametrize("field, what", [("id", "id"), ("user_id", "user_id"), ("deduplication_key", "deduplication_key")])
-def test_what_may_be_there_once_is_there_once(refused, elsewhere, field, what):
+@pytest.mark.parametrize("field", ["id", "user_id", "deduplication_key"])
+def test_what_may_be_there_once_is_there_once(refused, elsewhere, field):
     first = elsewhere.connect(deduplication_key="a user")
     elsewhere.connect(**{field: first[field]})
-    assert refused(elsewhere.export()) == f"connections[1].{what} is that of connections[0], too; leave one of the two out"
+    assert refused(elsewhere.export()) == (
+        f"connections[1].{field} is that of connections[0], too; leave one of the two out")
 
 
 def test_all_that_is_wrong_is_counted(refused, elsewhere):
@@ -449,12 +486,12 @@ def test_an_id_of_another_project_is_refused(imported, refused, elsewhere, stack
         "connections[0].id is that of a connection of another project")
 
 
-def test_while_zoom_is_away_no_app_is_registered(refused, elsewhere, zoom, stack):
+def test_while_zoom_is_away_no_app_is_registered(refused, elsewhere, zoom, count_rows):
     elsewhere.connect()
-    before = count_rows(stack)
+    before = count_rows()
     with zoom.fault(path="/oauth/token", status=503, times=None, client_id=elsewhere.client_id):
         assert "Zoom cannot be asked about apps[0], so nothing was done" in refused(elsewhere.export())
-    assert count_rows(stack) == before
+    assert count_rows() == before
 
 
 def test_a_file_that_is_not_there_is_named(stack, project, tmp_path):
@@ -463,7 +500,8 @@ def test_a_file_that_is_not_there_is_named(stack, project, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--from", "x.json"], ["--project", "x"], ["--from", "--project", "x"], ["x.json", "--project", "x"], ["--from=", "--project=x"]])
+    ["--from", "x.json"], ["--project", "x"], ["--from", "--project", "x"], ["x.json", "--project", "x"],
+    ["--from=", "--project=x"]])
 def test_what_is_missing_in_the_call_is_told(stack, arguments):
     result = stack.run("hallpass", "import", *arguments, check=False)
     assert result.returncode == 2

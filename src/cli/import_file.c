@@ -199,6 +199,10 @@ static void read_tokens(struct reading *reading, struct input *part,
 	const char *access_token =
 		read_secret(part, "access_token", INPUT_OPTIONAL, TOKEN_BYTES_MAX);
 
+	if (connection->is_connected && !input_has(part, "refresh_token"))
+		input_refuse(part, "refresh_token",
+			     "is required; write the newest that Zoom gave, or \"state\": "
+			     "\"disconnected\" where none is known");
 	connection->refresh_token =
 		read_secret(part, "refresh_token",
 			    connection->is_connected ? INPUT_REQUIRED : INPUT_OPTIONAL,

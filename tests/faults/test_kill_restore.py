@@ -1,4 +1,4 @@
-"""`hallpass restore` is killed at every step: the old database is there, or the new one, and the next run finishes it."""
+"""`hallpass restore` is killed at every step: the old database is there, or the new one, and the next run is whole."""
 
 import contextlib
 import shutil
