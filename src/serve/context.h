@@ -35,7 +35,9 @@ struct context {
 	struct later later;  /* of the request */
 	/* Of a responder: before the thread waits for anything else than the next request. NULL: none. */
 	void (*before_waiting)(void *thread);
-	void *thread;
+	/* Of a worker: when it has claimed a piece of work. */
+	void (*after_claim)(void *thread);
+	void *thread; /* of either */
 	/* Of a worker: once it is set, what takes long stops at the next good place. */
 	const atomic_bool *is_ending;
 	int wake_descriptor; /* of a worker: an eventfd(2) that is written when there may be news */

@@ -8,6 +8,7 @@
 enum {
 	ATTEMPTS_MAX = 24, /* backed off up to 6 h each: after some days the tokens are of no use */
 	RETRY_MAX_S = 6 * 3600,
+	AT_ONCE_MAX = 8,
 };
 
 static const instant finish_lease = 2 * MINUTE;
@@ -66,6 +67,7 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 		return false;
 	if (!*did)
 		return true;
+	job_claimed(context);
 	*subject = row.public_id;
 	broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
 	if (authorization_finish(&broker, &row, &is_final, err))
@@ -79,7 +81,11 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 
 static bool next_due(struct context *context, instant *at, struct error *err)
 {
-	return authorization_next_due(context->db, at, err);
+	if (!authorization_next_due(context->db, at, err))
+		return false;
+	job_wait_for_zoom(context, context->process->config.zoom_api_url, at);
+	return true;
 }
 
-const struct job authorization_finish_job = {"authorization_finish", next_due, run_one};
+const struct job authorization_finish_job = {"authorization_finish", next_due, run_one,
+					     AT_ONCE_MAX};

@@ -21,4 +21,4 @@ static bool next_due(struct context *context, instant *at, struct error *err)
 	return bot_queue_next_at(context->db, at, err);
 }
 
-const struct job bot_lease_job = {"bot_lease", next_due, run_one};
+const struct job bot_lease_job = {"bot_lease", next_due, run_one, 1};

@@ -61,6 +61,8 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	if (!claim(context, now, did, err))
 		return false;
 	*subject = "";
+	if (*did)
+		job_claimed(context);
 	while (*did && has_more)
 		if (!drop_old(context, now, &has_more, err))
 			return false;
@@ -72,4 +74,4 @@ static bool next_due(struct context *context, instant *at, struct error *err)
 	return periodic_job_next(context->db, clean_up_job.name, at, err);
 }
 
-const struct job clean_up_job = {"clean_up", next_due, run_one};
+const struct job clean_up_job = {"clean_up", next_due, run_one, 1};

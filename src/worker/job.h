@@ -19,11 +19,25 @@ struct job {
 	/*
 	 * Claims the piece that is due longest and does it. *did is false where none was due. *subject
 	 * names it for the log (in the arena). On failure the piece is put off already. One that may
-	 * take long looks at context->is_ending now and then.
+	 * take long tells so by job_claimed(), and looks at context->is_ending now and then.
 	 */
 	bool (*run_one)(struct context *context, bool *did, const char **subject,
 			struct error *err);
+
+	int at_once_max; /* pieces of it that one worker has under way */
 };
+
+/* As next_due() is, with the database opened. False, logged and counted, where it cannot be used. */
+bool job_next_due(const struct job *job, struct context *context, instant *at) MUST_CHECK;
+
+/* Runs one piece, if there is one, and logs and counts it. False where it could not even be claimed. */
+bool job_run(const struct job *job, struct context *context) MUST_CHECK;
+
+/* By run_one() when its piece is claimed: somebody else may look for the next one from now on. */
+void job_claimed(const struct context *context);
+
+/* Before the thread waits for work. */
+void job_rest(const struct context *context);
 
 extern const struct job meeting_sync_job; /* reads the meetings that a user hosts */
 extern const struct job token_upkeep_job; /* keeps refresh tokens alive, finds revoked users */

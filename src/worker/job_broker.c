@@ -24,6 +24,21 @@ struct broker job_broker(const struct context *context, int64_t timeout_ms)
 	};
 }
 
+void job_wait_for_zoom(struct context *context, const char *url, instant *at)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct zoom_endpoint zoom = context_zoom(context);
+	struct zoom_failure failure;
+
+	if (*at == 0)
+		return;
+	context->arena = &arena;
+	zoom_circuits_read(context);
+	context->arena = NULL;
+	if (zoom_is_resting(&zoom, &arena, url, &failure) && failure.retry_at > *at)
+		*at = failure.retry_at;
+}
+
 instant job_retry_at(const struct context *context, int failures, int64_t max_s,
 		     const struct zoom_failure *failure)
 {

@@ -10,6 +10,12 @@
 struct broker job_broker(const struct context *context, int64_t timeout_ms);
 
 /*
+ * While Zoom's host of that URL is not asked, what needs it is not due: claiming it would only put it off,
+ * once for each user. *at as of next_due().
+ */
+void job_wait_for_zoom(struct context *context, const char *url, instant *at);
+
+/*
  * The next try after `failures` in a row: backed off from a minute up to max_s, and never before the
  * time that Zoom named. failure may be NULL.
  */

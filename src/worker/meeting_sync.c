@@ -15,6 +15,7 @@
 enum {
 	SYNC_TIMEOUT_MS = 10 * 60 * 1000,
 	RETRY_MAX_S = 6 * 3600,
+	AT_ONCE_MAX = 8,  /* each may be large */
 	PAGES_MAX = 1000, /* 300,000 meetings: above that Zoom's paging has gone wrong */
 };
 
@@ -198,6 +199,7 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 		return false;
 	if (!*did)
 		return true;
+	job_claimed(context);
 	sync.broker = job_broker(context, SYNC_TIMEOUT_MS);
 	if (!connection_find_by_id(context->db, context->arena, id, &found, &sync.connection, err))
 		return false;
@@ -216,7 +218,11 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 
 static bool next_due(struct context *context, instant *at, struct error *err)
 {
-	return connection_next_sync(context->db, at, err);
+	if (!connection_next_sync(context->db, at, err))
+		return false;
+	job_wait_for_zoom(context, context->process->config.zoom_api_url, at);
+	job_wait_for_zoom(context, context->process->config.zoom_oauth_url, at);
+	return true;
 }
 
-const struct job meeting_sync_job = {"meeting_sync", next_due, run_one};
+const struct job meeting_sync_job = {"meeting_sync", next_due, run_one, AT_ONCE_MAX};

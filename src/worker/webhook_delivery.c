@@ -551,6 +551,7 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 		return false;
 	*did = true;
 	*subject = "";
+	job_claimed(context);
 	return run_session(session, err);
 }
 
@@ -570,4 +571,4 @@ static bool next_due(struct context *context, instant *at, struct error *err)
 	return true;
 }
 
-const struct job webhook_delivery_job = {"webhook_delivery", next_due, run_one};
+const struct job webhook_delivery_job = {"webhook_delivery", next_due, run_one, 1};
