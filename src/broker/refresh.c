@@ -6,6 +6,7 @@
 #include "broker/connection_log.h"
 #include "broker/health.h"
 #include "store/app.h"
+#include "store/group_commit.h"
 #include "store/refresh_attempt.h"
 #include "store/transaction.h"
 
@@ -94,80 +95,104 @@ static bool find_dead_holder(const struct refresh *refresh, const struct credent
 	return true;
 }
 
-static bool claim(struct refresh *refresh, int64_t dead_holder, bool *claimed)
+/* Stored in one transaction with what other threads have; each part outlives the wait for that. */
+struct claim {
+	struct refresh *refresh;
+	int64_t dead_holder;
+	bool claimed;
+};
+
+static bool claim_in_transaction(struct db *db, void *part, struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct claim *claim = part;
+	struct refresh *refresh = claim->refresh;
 	const struct broker *broker = refresh->broker;
 	const int64_t id = refresh->connection->id;
 	const instant now = clock_now(broker->clock);
 
 	refresh->lease_until =
 		now + broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
-	if (!transaction_begin(&transaction, broker->db, refresh->err) ||
-	    !credentials_claim_refresh(broker->db, id, refresh->generation, refresh->holder,
-				       dead_holder, now, refresh->lease_until, claimed,
-				       refresh->err))
+	if (!credentials_claim_refresh(db, id, refresh->generation, refresh->holder,
+				       claim->dead_holder, now, refresh->lease_until,
+				       &claim->claimed, err))
 		return false;
 	/* An attempt of ours is still there only where its end could not be recorded: it is lost. */
-	if (*claimed && (!refresh_attempt_lose(broker->db, id, refresh->holder, refresh->err) ||
-			 !refresh_attempt_add(broker->db, id, refresh->holder, now, refresh->err)))
+	return !claim->claimed || (refresh_attempt_lose(db, id, refresh->holder, err) &&
+				   refresh_attempt_add(db, id, refresh->holder, now, err));
+}
+
+static bool claim(struct refresh *refresh, int64_t dead_holder, bool *claimed)
+{
+	struct claim claim = {.refresh = refresh, .dead_holder = dead_holder};
+
+	if (!group_store(refresh->broker->db, claim_in_transaction, &claim, refresh->err))
 		return false;
-	return transaction_commit(&transaction, refresh->err);
+	*claimed = claim.claimed;
+	return true;
 }
 
 /* Zoom names them with each answer. Where they are known, a refresh does not change them. */
-static bool learn_scopes(const struct refresh *refresh, const struct zoom_token_set *tokens)
+static bool learn_scopes(struct db *db, const struct connection *connection,
+			 const struct zoom_token_set *tokens, struct error *err)
 {
-	return tokens->scope == NULL || refresh->connection->scopes[0] != '\0' ||
-	       connection_learn_scopes(refresh->broker->db, refresh->connection->id, tokens->scope,
-				       refresh->err);
+	return tokens->scope == NULL || connection->scopes[0] != '\0' ||
+	       connection_learn_scopes(db, connection->id, tokens->scope, err);
 }
 
 /* The user turned out to be there: whoever took the connection for dead was wrong. */
-static bool forget_trouble(const struct refresh *refresh, instant now)
+static bool forget_trouble(struct db *db, const struct connection *connection, instant now,
+			   struct error *err)
 {
-	struct db *db = refresh->broker->db;
-
-	return refresh_attempt_remove_all(db, refresh->connection->id, refresh->err) &&
-	       connection_log_success(db, refresh->connection->id, LOG_REFRESHED, now,
-				      refresh->err) &&
-	       health_reconnect(db, refresh->connection->id, now, refresh->err) &&
-	       health_app_answered(db, refresh->connection->app_id, now, refresh->err);
+	return refresh_attempt_remove_all(db, connection->id, err) &&
+	       connection_log_success(db, connection->id, LOG_REFRESHED, now, err) &&
+	       health_reconnect(db, connection->id, now, err) &&
+	       health_app_answered(db, connection->app_id, now, err);
 }
+
+struct answer {
+	const struct refresh *refresh;
+	const struct zoom_token_set *tokens;
+	instant issued_at;
+	bool stored; /* false where it belongs to a grant that Zoom has voided */
+};
 
 /* Sealed inside the transaction, so that a rotation of our keys cannot come between. */
-static bool store_answer_once(const struct refresh *refresh, const struct zoom_token_set *tokens,
-			      instant issued_at, bool *stored)
+static bool store_in_transaction(struct db *db, void *part, struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	const struct broker *broker = refresh->broker;
-	const int64_t id = refresh->connection->id;
-	struct sealed_tokens sealed;
+	struct answer *answer = part;
+	const struct refresh *refresh = answer->refresh;
+	const struct connection *connection = refresh->connection;
+	const struct sealed_tokens sealed =
+		refresh_seal(refresh->broker, connection, answer->tokens, answer->issued_at);
 
-	if (!transaction_begin_first(&transaction, broker->db, refresh->err))
+	if (!credentials_store_refreshed(db, connection->id, refresh->generation, &sealed,
+					 refresh_next_upkeep(answer->issued_at), &answer->stored,
+					 err))
 		return false;
-	sealed = refresh_seal(broker, refresh->connection, tokens, issued_at);
-	if (!credentials_store_refreshed(broker->db, id, refresh->generation, &sealed,
-					 refresh_next_upkeep(issued_at), stored, refresh->err))
-		return false;
-	if (*stored ? !learn_scopes(refresh, tokens) || !forget_trouble(refresh, issued_at)
-		    : !refresh_attempt_remove(broker->db, id, refresh->holder, refresh->err))
+	if (answer->stored ? !learn_scopes(db, connection, answer->tokens, err) ||
+				     !forget_trouble(db, connection, answer->issued_at, err)
+			   : !refresh_attempt_remove(db, connection->id, refresh->holder, err))
 		return false;
 	failpoint("refresh.storing");
-	return transaction_commit(&transaction, refresh->err);
+	return true;
 }
 
-/* *stored is false where the answer belongs to a grant that Zoom has voided. */
+/* *stored as of struct answer. */
 static bool store_answer(const struct refresh *refresh, const struct zoom_token_set *tokens,
 			 bool *stored)
 {
-	const instant issued_at = clock_now(refresh->broker->clock);
+	struct answer answer = {.refresh = refresh,
+				.tokens = tokens,
+				.issued_at = clock_now(refresh->broker->clock)};
 
-	for (int tries = 1; !store_answer_once(refresh, tokens, issued_at, stored); tries++) {
+	for (int tries = 1;
+	     !group_store(refresh->broker->db, store_in_transaction, &answer, refresh->err);
+	     tries++) {
 		if (tries == STORE_TRIES || !error_is_passing(refresh->err))
 			return false;
 		clock_pause_ms(STORE_PAUSE_MS);
 	}
+	*stored = answer.stored;
 	return true;
 }
 

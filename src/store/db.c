@@ -169,6 +169,11 @@ void db_rest(struct db *db)
 	db_gate_give_back(db->gate, connection, true);
 }
 
+struct group_queue *db_group(const struct db *db)
+{
+	return db_gate_group(db->gate);
+}
+
 bool db_script(struct db *db, const char *sql, struct error *err)
 {
 	const struct db_connection *connection = db_connection_of(db);

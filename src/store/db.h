@@ -15,6 +15,7 @@
 
 struct db;
 struct db_gate;
+struct group_queue;
 
 /* How long a writer waits for others before it gives up with ERROR_BUSY; below Zoom's 3 seconds. */
 enum { DB_BUSY_TIMEOUT_MS = 2000 };
@@ -44,6 +45,9 @@ void db_close(struct db **db);
  * a statement is in use or a transaction open.
  */
 void db_rest(struct db *db);
+
+/* Of the gate: where its threads wait to be stored together (group_commit.h). */
+struct group_queue *db_group(const struct db *db);
 
 /* Runs several statements of constant SQL: the schema and its migrations. */
 bool db_script(struct db *db, const char *sql, struct error *err) MUST_CHECK;

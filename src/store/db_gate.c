@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "store/db_internal.h"
+#include "store/group_commit.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ enum {
 	 */
 	CONNECTIONS_AT_ONCE = 8,
 	CONNECTION_WAIT_MS = 1000,
+	/* Who writes does not wait for one: it would be opened and closed for each transaction. */
+	CONNECTIONS_KEPT = CONNECTIONS_AT_ONCE + 1,
 };
 
 /* A thread in the line for a connection. */
@@ -31,7 +34,8 @@ struct db_gate {
 	pthread_cond_t first_may_enter, others_may_enter;
 	struct db_connection *idle; /* the one that was used last is on top */
 	int used_count;
-	struct waiter *waiters; /* the one that has waited longest first */
+	struct waiter *waiters;   /* the one that has waited longest first */
+	struct group_queue group; /* has a lock of its own */
 };
 
 static void init_condition(pthread_cond_t *condition)
@@ -56,6 +60,7 @@ struct db_gate *db_gate_open(void)
 	pthread_mutex_init(&gate->lock, NULL);
 	init_condition(&gate->first_may_enter);
 	init_condition(&gate->others_may_enter);
+	group_open(&gate->group);
 	return gate;
 }
 
@@ -69,6 +74,7 @@ void db_gate_close(struct db_gate **gate)
 		next = idle->next;
 		db_connection_close(idle);
 	}
+	group_close(&(*gate)->group);
 	pthread_cond_destroy(&(*gate)->others_may_enter);
 	pthread_cond_destroy(&(*gate)->first_may_enter);
 	pthread_mutex_destroy(&(*gate)->lock);
@@ -119,6 +125,11 @@ void db_gate_leave(struct db_gate *gate)
 	gate->is_held = false;
 	wake_next(gate);
 	pthread_mutex_unlock(&gate->lock);
+}
+
+struct group_queue *db_gate_group(struct db_gate *gate)
+{
+	return &gate->group;
 }
 
 static struct waiter **place_of(struct db_gate *gate, const struct waiter *waiter)
@@ -179,7 +190,7 @@ struct db_connection *db_gate_take(struct db_gate *gate, const char *path, bool 
 void db_gate_give_back(struct db_gate *gate, struct db_connection *connection, bool is_reusable)
 {
 	pthread_mutex_lock(&gate->lock);
-	if (is_reusable && gate->used_count <= CONNECTIONS_AT_ONCE) {
+	if (is_reusable && gate->used_count <= CONNECTIONS_KEPT) {
 		connection->next = gate->idle;
 		gate->idle = connection;
 		connection = NULL;

@@ -13,6 +13,7 @@
 
 struct db_connection;
 struct db_gate;
+struct group_queue;
 
 struct db_gate *db_gate_open(void);
 void db_gate_close(struct db_gate **gate);
@@ -20,6 +21,8 @@ void db_gate_close(struct db_gate **gate);
 /* What follows is for the store's own files. False where the deadline of the monotonic clock passed. */
 bool db_gate_enter(struct db_gate *gate, bool goes_first, int64_t deadline_ms) MUST_CHECK;
 void db_gate_leave(struct db_gate *gate);
+
+struct group_queue *db_gate_group(struct db_gate *gate);
 
 /*
  * An idle one of that file, or NULL: open one. Either way it counts as used. Where all are, who may wait

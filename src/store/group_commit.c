@@ -154,3 +154,85 @@ struct group_member *group_commit(struct db *db, struct group_queue *queue)
 		fail_all(members, &why);
 	return members;
 }
+
+/* A thread whose member is in the queue, and is this. */
+struct waiter {
+	bool (*store)(struct db *db, void *part, struct error *err);
+	void *part;
+	pthread_cond_t called;
+	bool is_to_lead, is_through;
+};
+
+static bool need_nothing(struct db *db, struct group_member *members, struct error *err)
+{
+	(void)db;
+	(void)members;
+	(void)err;
+	return true;
+}
+
+static bool store_of_waiter(struct db *db, void *part, struct error *err)
+{
+	const struct waiter *waiter = part;
+
+	return waiter->store(db, waiter->part, err);
+}
+
+static const struct group_work waiters_work = {need_nothing, store_of_waiter, need_nothing};
+
+static void call(struct waiter *waiter, bool *to)
+{
+	*to = true;
+	pthread_cond_signal(&waiter->called);
+}
+
+static void pass_lead(struct group_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->is_led = queue->first != NULL;
+	if (queue->is_led) {
+		struct waiter *first = queue->first->part;
+
+		call(first, &first->is_to_lead);
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* The next group need not wait until all of this one know. Whoever does is gone, and its member with it. */
+static void lead(struct db *db, struct group_queue *queue)
+{
+	struct group_member *member = group_commit(db, queue), *next;
+
+	pass_lead(queue);
+	pthread_mutex_lock(&queue->lock);
+	for (; member != NULL; member = next) {
+		struct waiter *waiter = member->part;
+
+		next = member->next;
+		call(waiter, &waiter->is_through);
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* True: its member is the first in the queue. */
+static bool wait_to_lead(struct group_queue *queue, struct waiter *waiter)
+{
+	pthread_mutex_lock(&queue->lock);
+	while (!waiter->is_to_lead && !waiter->is_through)
+		pthread_cond_wait(&waiter->called, &queue->lock);
+	pthread_mutex_unlock(&queue->lock);
+	return waiter->is_to_lead;
+}
+
+bool group_store(struct db *db, bool (*store)(struct db *db, void *part, struct error *err),
+		 void *part, struct error *err)
+{
+	struct waiter waiter = {.store = store, .part = part, .called = PTHREAD_COND_INITIALIZER};
+	struct group_member own = {.work = &waiters_work, .part = &waiter, .err = err};
+	struct group_queue *queue = db_group(db);
+
+	db_rest(db);
+	if (group_add(queue, &own) || wait_to_lead(queue, &waiter))
+		lead(db, queue);
+	return own.is_stored;
+}

@@ -81,4 +81,12 @@ bool group_leave(struct group_queue *queue) MUST_CHECK;
 /* The same for a member that is in no queue, in a transaction of its own. */
 void group_commit_alone(struct db *db, struct group_member *member);
 
+/*
+ * For a thread that waits for its part to be stored: in the group of the process's threads that do so, which
+ * the first of them leads. Goes past the line of the other writers. store() may run on another thread, and
+ * more than once, as a group's work may.
+ */
+bool group_store(struct db *db, bool (*store)(struct db *db, void *part, struct error *err),
+		 void *part, struct error *err) MUST_CHECK;
+
 #endif

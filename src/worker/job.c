@@ -63,6 +63,8 @@ bool job_run(const struct job *job, struct context *context)
 	context->arena = &arena;
 	worked = job->run_one(context, &did, &subject, &err);
 	context->arena = NULL;
+	if (worked)
+		err = (struct error){0}; /* of an attempt before the one that worked */
 	if (did || !worked)
 		tell(job, context, subject, started_us, &err);
 	zoom_circuits_tell(context);

@@ -371,6 +371,101 @@ static void many_threads_are_told_of_exactly_what_is_stored(void **state)
 	group_close(&crowd.queue);
 }
 
+static void *store_many(void *argument)
+{
+	const struct one *one = argument;
+	const struct test_database *database = one->crowd->database;
+	SCOPED(db_close) struct db *db = test_database_connect(database, database->gate);
+
+	for (int i = 0; i < NOTES_EACH; i++) {
+		struct note note = {.text = "everybody's", .is_begun = true};
+
+		if (i < DUPLICATES_FROM)
+			snprintf(note.text, sizeof(note.text), "%d/%d", one->number, i);
+		if (group_store(db, add_note, &note, &note.err))
+			one->crowd->stored[one->number]++;
+		else
+			assert_int_equal(note.err.kind, ERROR_CONFLICT);
+	}
+	return NULL;
+}
+
+static void threads_that_wait_are_stored_together_and_told_each_for_itself(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct crowd crowd = {.database = &database};
+	struct one ones[THREADS];
+	pthread_t threads[THREADS];
+	int64_t told = 0;
+
+	(void)state;
+	for (int i = 0; i < THREADS; i++) {
+		ones[i] = (struct one){&crowd, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, store_many, &ones[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		told += crowd.stored[i];
+	}
+	assert_int_equal(test_notes_count(database.db), told);
+	assert_int_equal(told, THREADS * DUPLICATES_FROM + 1);
+	assert_true(group_leave(db_group(database.db)));
+}
+
+static int count_waiting(struct group_queue *queue)
+{
+	int count;
+
+	pthread_mutex_lock(&queue->lock);
+	count = queue->count;
+	pthread_mutex_unlock(&queue->lock);
+	return count;
+}
+
+/* `stored` becomes what an onlooker sees while it is worked on. */
+static void *store_one(void *argument)
+{
+	const struct one *one = argument;
+	const struct test_database *database = one->crowd->database;
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *db = test_database_connect(database, database->gate);
+	SCOPED(db_close) struct db *onlooker = test_database_connect(database, gate);
+	struct note note = {.onlooker = onlooker, .is_begun = true};
+
+	snprintf(note.text, sizeof(note.text), "%d", one->number);
+	must(group_store(db, add_note, &note, &note.err), &note.err);
+	one->crowd->stored[one->number] = note.seen_by_onlooker;
+	return NULL;
+}
+
+static void what_is_added_while_the_database_is_held_is_stored_in_one_commit(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *other_process = test_database_connect(&database, gate);
+	struct crowd crowd = {.database = &database};
+	struct one ones[THREADS];
+	struct transaction transaction = {0};
+	pthread_t threads[THREADS];
+	struct error err = {0};
+
+	(void)state;
+	must(transaction_begin(&transaction, other_process, &err), &err);
+	for (int i = 0; i < THREADS; i++) {
+		ones[i] = (struct one){&crowd, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, store_one, &ones[i]), 0);
+	}
+	while (count_waiting(db_group(database.db)) < THREADS)
+		clock_pause_ms(1);
+	transaction_end(&transaction);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	/* An onlooker has seen nothing of it while any of them was worked. */
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(crowd.stored[i], 0);
+	assert_int_equal(test_notes_count(database.db), THREADS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +482,8 @@ int main(void)
 		cmocka_unit_test(without_a_database_everybody_hears_why),
 		cmocka_unit_test(who_stands_alone_is_stored_or_undone_alone),
 		cmocka_unit_test(many_threads_are_told_of_exactly_what_is_stored),
+		cmocka_unit_test(threads_that_wait_are_stored_together_and_told_each_for_itself),
+		cmocka_unit_test(what_is_added_while_the_database_is_held_is_stored_in_one_commit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
