@@ -190,12 +190,11 @@ def test_while_zoom_is_not_asked_nobody_is_put_off(crowd):
         crowd.make_due()
         wait_until(lambda: crowd.stack.database.value("SELECT max(failed_probes) FROM zoom_circuits"),
                    timeout=30, what="a probe's failure")
-        # A few were claimed while the probe was about to be sent.
-        assert crowd.how_many_are("next_refresh_at = 1 AND refresh_attempts = 0") >= 20
-        assert crowd.refreshes() <= AT_ONCE_MAX + 2 * crowd.stack.database.value(
-            "SELECT max(failed_probes) FROM zoom_circuits") + 2
-    wait_until(lambda: crowd.how_many_are("next_refresh_at = 1") == 0, timeout=60, what="all that were due")
-    assert crowd.how_many_are("generation = 2") >= 20
+        # Some may have been claimed between the first failures and the one that made it sure.
+        spared = crowd.how_many_are("refresh_attempts = 0")
+        assert spared >= 20
+        assert crowd.refreshes() <= crowd.count - spared + 1  # the next probe may be under way
+    wait_until(lambda: crowd.how_many_are("generation = 2") >= spared - 1, timeout=20, what="their refreshes")
 
 
 def test_a_run_from_cron_waits_for_zoom_at_once_too_and_ends_when_all_is_done(crowd):

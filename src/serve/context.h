@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct context;
+struct job_claims;
 struct response;
 
 /*
@@ -38,6 +39,8 @@ struct context {
 	/* Of a worker: when it has claimed a piece of work. */
 	void (*after_claim)(void *thread);
 	void *thread; /* of either */
+	/* Of a worker: the claims of the job that is looked at (worker/job.h). */
+	struct job_claims *claims;
 	/* Of a worker: once it is set, what takes long stops at the next good place. */
 	const atomic_bool *is_ending;
 	int wake_descriptor; /* of a worker: an eventfd(2) that is written when there may be news */

@@ -204,26 +204,30 @@ bool credentials_retry_postponed(struct db *db, int64_t app_id, instant at, stru
 	return statement_done(retry, err);
 }
 
-static const char claim_due_refresh_sql[] =
-	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2 WHERE connection_id ="
+static const char claim_due_refreshes_sql[] =
+	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2 WHERE connection_id IN"
 	" (SELECT connection_id FROM zoom_oauth_credentials WHERE next_refresh_at <= $1"
-	"  ORDER BY next_refresh_at LIMIT 1)"
+	"  ORDER BY next_refresh_at LIMIT $3)"
 	" RETURNING connection_id, refresh_attempts";
 
-bool credentials_claim_due_refresh(struct db *db, instant now, instant lease_until, bool *found,
-				   int64_t *connection_id, int *attempts, struct error *err)
+bool credentials_claim_due_refreshes(struct db *db, instant now, instant lease_until, int limit,
+				     struct due_refresh *refreshes, int *count, struct error *err)
 {
-	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_due_refresh_sql);
+	SCOPED(statement_release)
+	struct statement *claim = db_statement(db, claim_due_refreshes_sql);
+	bool found;
 
 	bind_int(claim, 1, now);
 	bind_int(claim, 2, lease_until);
-	if (!statement_row(claim, found, err))
-		return false;
-	if (!*found)
-		return true;
-	*connection_id = column_int(claim, 0);
-	*attempts = (int)column_int(claim, 1);
-	return statement_done(claim, err);
+	bind_int(claim, 3, limit);
+	for (*count = 0;; (*count)++) {
+		if (!statement_row(claim, &found, err))
+			return false;
+		if (!found)
+			return true;
+		refreshes[*count] =
+			(struct due_refresh){column_int(claim, 0), (int)column_int(claim, 1)};
+	}
 }
 
 /* Only what is still to be renewed: a disconnect in between stands. */

@@ -82,12 +82,14 @@ bool credentials_schedule_all(struct db *db, instant at, int64_t spread_s, int64
 bool credentials_retry_postponed(struct db *db, int64_t app_id, instant at, struct error *err)
 	MUST_CHECK;
 
-/*
- * As connection_claim_sync(): the refresh that is due longest, put off to lease_until, and how often
- * it has failed in a row.
- */
-bool credentials_claim_due_refresh(struct db *db, instant now, instant lease_until, bool *found,
-				   int64_t *connection_id, int *attempts, struct error *err)
+struct due_refresh {
+	int64_t connection_id;
+	int attempts; /* that have failed in a row */
+};
+
+/* As connection_claim_sync(), of several: those that are due longest, up to limit, put off to lease_until. */
+bool credentials_claim_due_refreshes(struct db *db, instant now, instant lease_until, int limit,
+				     struct due_refresh *refreshes, int *count, struct error *err)
 	MUST_CHECK;
 
 /* It did not work for now, for the attempts-th time in a row, whether Zoom was asked or not. */

@@ -7,8 +7,18 @@
 
 #include "base/clock.h"
 #include "serve/context.h"
+#include "store/credentials.h"
 
 #include <stdbool.h>
+
+enum { JOB_AT_ONCE_MAX = 100 };
+
+/* What one worker has claimed of a job, several pieces at once, and not begun. Who looks for work has them. */
+struct job_claims {
+	int room; /* for so many pieces, these included */
+	int count;
+	struct due_refresh refreshes[JOB_AT_ONCE_MAX];
+};
 
 struct job {
 	const char *name;
@@ -24,7 +34,7 @@ struct job {
 	bool (*run_one)(struct context *context, bool *did, const char **subject,
 			struct error *err);
 
-	int at_once_max; /* pieces of it that one worker has under way */
+	int at_once_max; /* pieces of it that one worker has under way, up to JOB_AT_ONCE_MAX */
 };
 
 /* As next_due() is, with the database opened. False, logged and counted, where it cannot be used. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,12 +15,13 @@ enum {
 	SLEEP_S_MAX = 60,    /* a ring of the doorbell that got lost costs no more than this */
 	TROUBLE_SLEEP_S = 1, /* before asking again a database that cannot be read */
 	STACK_BYTES = 512 * 1024,
+	CROWD_MIN = 16, /* threads that leave memory behind which is worth being given back */
 };
 
-/* A job, and how many of its pieces are under way without the watch. */
 struct task {
 	const struct job *job;
-	int under_way;
+	int under_way;            /* of its pieces, by threads that have passed on the watch */
+	struct job_claims claims; /* of the watch */
 };
 
 struct pool {
@@ -35,7 +37,7 @@ struct pool {
 	bool is_watched;
 	bool is_in_trouble; /* something that was due could not even be claimed */
 	struct thread *top; /* of those that sit */
-	size_t thread_count;
+	size_t thread_count, thread_count_max; /* since they were a crowd */
 	pthread_cond_t all_are_gone;
 	pthread_t gone; /* the last one that went, to be joined */
 	bool has_gone;
@@ -72,6 +74,8 @@ static int start_thread(struct pool *pool)
 	pthread_attr_destroy(&attributes);
 	if (failure == 0) {
 		pool->thread_count++;
+		if (pool->thread_count > pool->thread_count_max)
+			pool->thread_count_max = pool->thread_count;
 		pool->is_watched = true;
 	}
 	return failure;
@@ -156,14 +160,12 @@ static bool take_watch(struct thread *thread)
 	return goes_on;
 }
 
-static bool has_room(struct pool *pool, const struct task *task)
+static bool has_room(struct pool *pool, struct task *task)
 {
-	bool has;
-
 	pthread_mutex_lock(&pool->lock);
-	has = task->under_way < task->job->at_once_max;
+	task->claims.room = task->job->at_once_max - task->under_way;
 	pthread_mutex_unlock(&pool->lock);
-	return has;
+	return task->claims.room > 0;
 }
 
 /*
@@ -183,6 +185,7 @@ static bool look(struct pool *pool, struct context *context, struct task **due, 
 
 		if (!has_room(pool, task))
 			continue;
+		context->claims = &task->claims;
 		if (!job_next_due(task->job, context, &at))
 			return false;
 		if (at != 0 && at <= now) {
@@ -231,11 +234,21 @@ static void watch(struct thread *thread, struct context *context)
 	sleep_on_watch(thread, seconds, !worked);
 }
 
+/* With the lock. True for the last one of a crowd. */
+static bool is_crowd_gone(struct pool *pool)
+{
+	const bool is_gone = pool->thread_count == 1 && pool->thread_count_max >= CROWD_MIN;
+
+	if (is_gone)
+		pool->thread_count_max = 1;
+	return is_gone;
+}
+
 /* Each joins the one that went before it, and the pool the last one. */
 static void go(struct pool *pool)
 {
+	bool has_former, gives_memory_back;
 	pthread_t former;
-	bool has_former;
 
 	pthread_mutex_lock(&pool->lock);
 	former = pool->gone;
@@ -244,9 +257,12 @@ static void go(struct pool *pool)
 	pool->has_gone = true;
 	if (--pool->thread_count == 0)
 		pthread_cond_signal(&pool->all_are_gone);
+	gives_memory_back = is_crowd_gone(pool);
 	pthread_mutex_unlock(&pool->lock);
 	if (has_former)
 		pthread_join(former, NULL);
+	if (gives_memory_back)
+		malloc_trim(0);
 }
 
 static void *work(void *argument)
@@ -288,8 +304,10 @@ struct pool *pool_open(const struct process *process, const struct job *const *j
 	pool->wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert(pool->wake_descriptor >= 0);
 	pool->task_count = job_count;
-	for (size_t i = 0; i < job_count; i++)
+	for (size_t i = 0; i < job_count; i++) {
+		assert(jobs[i]->at_once_max <= JOB_AT_ONCE_MAX);
 		pool->tasks[i].job = jobs[i];
+	}
 	return pool;
 }
 

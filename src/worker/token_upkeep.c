@@ -12,22 +12,44 @@
 enum {
 	RETRY_MAX_S = 6 * 3600,
 	LEASE_MARGIN_S = 60,
-	AT_ONCE_MAX = 100, /* nearly all of the time is waiting for Zoom */
+	AT_ONCE_MAX = JOB_AT_ONCE_MAX, /* nearly all of the time is waiting for Zoom */
 };
 
-static bool claim(struct context *context, bool *did, int64_t *connection_id, int *attempts,
-		  struct error *err)
+/*
+ * As many at once as there is room for: while commits are slow, it is more than one. Those that are not begun
+ * when the worker ends are due again when the lease is over.
+ */
+static bool claim(struct context *context, struct job_claims *claims, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	const instant now = context_now(context);
 	const instant lease_until = now +
 				    2 * context->process->config.zoom_timeout_ms * MILLISECOND +
 				    LEASE_MARGIN_S * SECOND;
+	int count;
 
-	return transaction_begin(&transaction, context->db, err) &&
-	       credentials_claim_due_refresh(context->db, now, lease_until, did, connection_id,
-					     attempts, err) &&
-	       transaction_commit(&transaction, err);
+	if (!transaction_begin_first(&transaction, context->db, err) ||
+	    !credentials_claim_due_refreshes(context->db, now, lease_until, claims->room,
+					     claims->refreshes, &count, err) ||
+	    !transaction_commit(&transaction, err))
+		return false;
+	claims->count = count;
+	return true;
+}
+
+static bool next_claimed(struct context *context, bool *did, struct due_refresh *refresh,
+			 struct error *err)
+{
+	struct job_claims *claims = context->claims;
+
+	if (claims->count == 0 && !claim(context, claims, err))
+		return false;
+	*did = claims->count > 0;
+	if (!*did)
+		return true;
+	*refresh = claims->refreshes[--claims->count];
+	job_claimed(context);
+	return true;
 }
 
 /* Another piece found out first that Zoom is not asked at the moment: that is no attempt of this one. */
@@ -36,19 +58,20 @@ static bool was_asked(const struct zoom_failure *failure)
 	return failure->was_sent || failure->retry_at == 0;
 }
 
-/* After so many attempts in a row before it. Where even this fails, the claim runs out and it is due again. */
-static void postpone(struct context *context, int64_t connection_id, int attempts,
+/* Where even this fails, the claim runs out and it is due again. */
+static void postpone(struct context *context, const struct due_refresh *refresh,
 		     const struct zoom_failure *failure)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
-	const int count = attempts + was_asked(failure);
+	const int attempts = refresh->attempts + was_asked(failure);
 	const instant next_at = was_asked(failure)
-					? job_retry_at(context, count, RETRY_MAX_S, failure)
+					? job_retry_at(context, attempts, RETRY_MAX_S, failure)
 					: failure->retry_at;
 	struct error ignored;
 
 	if (transaction_begin(&transaction, context->db, &ignored) &&
-	    credentials_postpone_refresh(context->db, connection_id, next_at, count, &ignored) &&
+	    credentials_postpone_refresh(context->db, refresh->connection_id, next_at, attempts,
+					 &ignored) &&
 	    transaction_commit(&transaction, &ignored))
 		return;
 }
@@ -56,19 +79,18 @@ static void postpone(struct context *context, int64_t connection_id, int attempt
 static bool run_one(struct context *context, bool *did, const char **subject, struct error *err)
 {
 	struct connection connection;
+	struct due_refresh refresh;
 	struct zoom_failure failure;
 	struct access_token token;
 	struct broker broker;
-	int64_t id;
-	int attempts;
 	bool found;
 
-	if (!claim(context, did, &id, &attempts, err))
+	if (!next_claimed(context, did, &refresh, err))
 		return false;
 	if (!*did)
 		return true;
-	job_claimed(context);
-	if (!connection_find_by_id(context->db, context->arena, id, &found, &connection, err))
+	if (!connection_find_by_id(context->db, context->arena, refresh.connection_id, &found,
+				   &connection, err))
 		return false;
 	if (!found)
 		return true;
@@ -76,12 +98,16 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
 	if (access_token_renew(&broker, &connection, &token, &failure, err))
 		return true;
-	postpone(context, id, attempts, &failure);
+	postpone(context, &refresh, &failure);
 	return job_fail(context, &failure, err);
 }
 
 static bool next_due(struct context *context, instant *at, struct error *err)
 {
+	if (context->claims->count > 0) {
+		*at = 1; /* at once */
+		return true;
+	}
 	if (!credentials_next_refresh(context->db, at, err))
 		return false;
 	job_wait_for_zoom(context, context->process->config.zoom_oauth_url, at);

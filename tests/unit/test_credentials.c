@@ -331,34 +331,36 @@ static void the_worker_gets_each_due_refresh_once(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = open_database();
 	struct db *db = database.db;
+	struct due_refresh refreshes[2];
 	struct error err = {0};
-	int64_t id = 0;
-	bool found = true;
-	int attempts = -1;
+	int count = -1;
 	instant at = -1;
 
 	(void)state;
 	must(credentials_next_refresh(db, &at, &err), &err);
 	assert_int_equal(at, later);
-	must(credentials_claim_due_refresh(db, later - 1, later + MINUTE, &found, &id, &attempts,
-					   &err),
+	must(credentials_claim_due_refreshes(db, later - 1, later + MINUTE, 2, refreshes, &count,
+					     &err),
 	     &err);
-	assert_false(found);
+	assert_int_equal(count, 0);
 	must(credentials_schedule_refresh(db, TEST_BOB, now, &err), &err);
 	must(credentials_schedule_refresh(db, TEST_BOB, now + 1, &err), &err); /* not later again */
 	must(credentials_next_refresh(db, &at, &err), &err);
 	assert_int_equal(at, now);
 	must(credentials_postpone_refresh(db, TEST_ADA, now - 1, 4, &err), &err);
-	must(credentials_claim_due_refresh(db, now, later, &found, &id, &attempts, &err), &err);
-	assert_true(found);
-	assert_int_equal(id, TEST_ADA); /* who is due longest */
-	assert_int_equal(attempts, 4);
-	must(credentials_claim_due_refresh(db, now, later, &found, &id, &attempts, &err), &err);
-	assert_true(found);
-	assert_int_equal(id, TEST_BOB);
-	assert_int_equal(attempts, 0);
-	must(credentials_claim_due_refresh(db, now, later, &found, &id, &attempts, &err), &err);
-	assert_false(found);
+	must(credentials_claim_due_refreshes(db, now, later, 1, refreshes, &count, &err), &err);
+	assert_int_equal(count, 1);
+	assert_int_equal(refreshes[0].connection_id, TEST_ADA); /* who is due longest */
+	assert_int_equal(refreshes[0].attempts, 4);
+	must(credentials_claim_due_refreshes(db, now, later, 2, refreshes, &count, &err), &err);
+	assert_int_equal(count, 1);
+	assert_int_equal(refreshes[0].connection_id, TEST_BOB);
+	assert_int_equal(refreshes[0].attempts, 0);
+	must(credentials_claim_due_refreshes(db, now, later, 2, refreshes, &count, &err), &err);
+	assert_int_equal(count, 0);
+	must(credentials_claim_due_refreshes(db, later, later + MINUTE, 2, refreshes, &count, &err),
+	     &err);
+	assert_int_equal(count, 2);
 }
 
 static void all_are_tried_soon_but_who_is_due_already_and_who_is_not_to_be_renewed(void **state)
