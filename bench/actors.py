@@ -139,11 +139,12 @@ class Hallpass:
         return max(peak_rss_mib(pid) for pid in pids_of(self.stack, program))
 
 
-def wrk(port, path, files, clients, seconds):
-    """Events of bench/events.lua's files, with two threads; the line of JSON that it prints."""
+def wrk(port, path, files, clients, seconds, *script_arguments, script="events", headers=()):
+    """Requests that a script of bench/ makes up, with two threads; the line of JSON that it prints."""
     done = subprocess.run(
         ["wrk", "--threads", "2", "--connections", str(clients), "--duration", f"{seconds}s", "--timeout", "10s",
-         "--script", ROOT / "bench/events.lua", f"http://127.0.0.1:{port}{path}", "--", files],
+         "--script", ROOT / f"bench/{script}.lua", *(f"-H{header}" for header in headers),
+         f"http://127.0.0.1:{port}{path}", "--", files, *map(str, script_arguments)],
         check=True, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=RUN_S_MAX)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -215,5 +216,13 @@ class SyncingWorker:
 
 
 def peak_rss_mib(pid):
+    return status_mib(pid, "VmHWM")
+
+
+def rss_mib(pid):
+    return status_mib(pid, "VmRSS")
+
+
+def status_mib(pid, name):
     status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+    return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024

@@ -39,4 +39,8 @@ GOALS = {goal.name: goal for goal in (
     Goal("webhooks.time", "notifications while 10 of 50 receivers hang or refuse, beside without those", 1.2),
     Goal("webhooks.memory", "the worker's memory with 10,000 notifications, beside with 1,000", 1.25),
     Goal("webhooks.growth", "… and with 50,000, beside with 10,000", 1.1),
+    Goal("worker.time", "20,000 refreshes, 100 at once, Zoom at 300 ms, beside the ideal", 1.3),
+    Goal("worker.memory", "… and the worker's memory at the end, beside that in the middle", 1.1),
+    Goal("worker.events", "… and the p99 of events meanwhile, beside that without a worker", 2),
+    Goal("worker.reads", "… and the p99 of reading a bot meanwhile, beside that without a worker", 2),
 )}

@@ -8,7 +8,7 @@
  * A code "code-N" belongs to user N, whose only meeting is 80000000000 + N. Nothing is checked. Control:
  *
  *   GET /_bench/delays?mint=MS&refresh=MS   from now on these answers take so long
- *   GET /_bench/counts                      since the start: {"mints", "refreshes"}, and the most "mints_at_once"
+ *   GET /_bench/counts                      since the start: {"mints", "refreshes"}, and the most of them at once
  *   GET /_bench/receipts                    of POST /receivers/good…: how many there were, and when the last was
  *                                           by CLOCK_MONOTONIC; POST /receivers/hang… is never answered
  */
@@ -158,10 +158,13 @@ static void answer_meetings(struct client *client, long user)
 
 static void answer_counts(const struct upstream *upstream, struct client *client)
 {
-	char json[128];
+	char json[192];
 
-	snprintf(json, sizeof(json), "{\"mints\":%ld,\"refreshes\":%ld,\"mints_at_once\":%ld}",
-		 upstream->mint_count, upstream->refresh_count, upstream->mint.count_max);
+	snprintf(
+		json, sizeof(json),
+		"{\"mints\":%ld,\"refreshes\":%ld,\"mints_at_once\":%ld,\"refreshes_at_once\":%ld}",
+		upstream->mint_count, upstream->refresh_count, upstream->mint.count_max,
+		upstream->refresh.count_max);
 	answer(client, 200, json);
 }
 

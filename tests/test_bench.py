@@ -64,3 +64,9 @@ def test_the_webhook_benchmark_gives_figures_and_sees_each_notification_once_bes
     rows, goals = quick_rows("webhooks", tmp_path, 120)
     assert len(rows) == 3 and goals == {f"webhooks.{name}" for name in ("time", "memory", "growth")}
     assert rows[0][0].startswith("1000 notifications to 50 receivers, 5 hang and 5 refuse")
+
+
+def test_the_worker_benchmark_gives_figures_and_sees_each_refresh_once_up_to_the_limit_at_once(tmp_path):
+    rows, goals = quick_rows("worker", tmp_path, 200)
+    assert len(rows) == 4 and goals == {f"worker.{name}" for name in ("time", "memory", "events", "reads")}
+    assert rows[0][1].endswith("at most 100 at once")
