@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 import shutil
 import time
 
@@ -19,6 +20,9 @@ EVENTS, CALLBACKS, WEBHOOKS = "/api/v1/zoom_oauth/webhooks", "/api/v1/token_call
 MEETING = "https://zoom.us/j/1234567890?pwd=abc.1"
 
 VALGRIND = "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect"
+
+# Debian 12's valgrind does not know landlock_create_ruleset(2), says so, and answers that there is none.
+NO_LANDLOCK = re.compile(r"--\d+-- WARNING: unhandled \S+ syscall: 444\n(--\d+-- .*\n){4}")
 
 pytestmark = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 
@@ -48,7 +52,7 @@ def under_valgrind(project, tmp_path):
 
     yield make
     logs = list((tmp_path / "logs").iterdir())
-    assert logs and [log.read_text() for log in logs] == [""] * len(logs)
+    assert logs and [NO_LANDLOCK.sub("", log.read_text(), count=1) for log in logs] == [""] * len(logs)
 
 
 @pytest.fixture

@@ -79,4 +79,9 @@ instant failpoint_clock_error(void)
 	return read_text(clock_error, text) ? strtoll(text, NULL, 10) * SECOND : 0;
 }
 
+const char *failpoint_folder(void)
+{
+	return ".";
+}
+
 #endif

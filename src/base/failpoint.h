@@ -15,12 +15,17 @@
 
 #include "base/clock.h"
 
+#include <stddef.h>
+
 #ifdef HALLPASS_FAILPOINTS
 
 void failpoint(const char *name);
 
 /* By how much the system's clock is wrong: seconds in a file `failpoint.clock`; 0 where there is none. */
 instant failpoint_clock_error(void);
+
+/* Where those files are; NULL in every other build. */
+const char *failpoint_folder(void);
 
 #else
 
@@ -32,6 +37,11 @@ static inline void failpoint(const char *name)
 static inline instant failpoint_clock_error(void)
 {
 	return 0;
+}
+
+static inline const char *failpoint_folder(void)
+{
+	return NULL;
 }
 
 #endif

@@ -70,6 +70,22 @@ void process_close(struct process *process)
 	keyring_close(&process->keyring);
 }
 
+void process_enter_sandbox(const struct process *process, const struct sandbox_role *role,
+			   enum log_level level)
+{
+	const int version = sandbox_version();
+	struct error err = {0};
+	const bool is_entered = sandbox_enter(&process->config, role, version, &err);
+	const struct log_field fields[] = {
+		{"landlock", NULL, version > 0 ? version : 0},
+		{is_entered ? NULL : "error", err.message, 0},
+		{NULL, NULL, 0},
+	};
+
+	log_write(&process->log, is_entered ? LOG_DEBUG : level,
+		  is_entered ? "sandbox" : "no sandbox", fields);
+}
+
 int process_refuse(const char *program, const struct error *err)
 {
 	char message[ERROR_MESSAGE_BYTES];

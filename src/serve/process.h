@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/tally.h"
 #include "http/client.h"
+#include "serve/sandbox.h"
 #include "store/app_cache.h"
 #include "store/db.h"
 #include "zoom/circuits.h"
@@ -40,6 +41,13 @@ bool process_open(struct process *process, const char *program, char *const *env
 
 /* Safe on a process that is all zero, and on one that could not be opened. */
 void process_close(struct process *process);
+
+/*
+ * Enters the sandbox, before there is another thread. Where that cannot be the log says why, at that
+ * level, and the program goes on without: it is a second fence.
+ */
+void process_enter_sandbox(const struct process *process, const struct sandbox_role *role,
+			   enum log_level level);
 
 /* The last word of a program that cannot start: one line on standard error. Returns the exit status 1. */
 int process_refuse(const char *program, const struct error *err);

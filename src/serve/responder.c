@@ -482,11 +482,25 @@ static bool is_fastcgi(void)
 	struct sockaddr_storage peer;
 	socklen_t size = sizeof(peer);
 
-	return getpeername(LISTEN_SOCKET, (struct sockaddr *)&peer, &size) != 0 && errno == ENOTCONN;
+	return getpeername(LISTEN_SOCKET, (struct sockaddr *)&peer, &size) != 0 &&
+	       errno == ENOTCONN;
+}
+
+static struct sandbox_role role_of(const struct route *routes, size_t route_count)
+{
+	struct sandbox_role role = {0};
+
+	for (size_t i = 0; i < route_count; i++) {
+		assert(routes[i].access != 0 && routes[i].waits != NULL);
+		role.calls_out |= routes[i].waits != waits_for_nothing;
+	}
+	return role;
 }
 
 int responder_main(const char *program, const struct route *routes, size_t route_count)
 {
+	const struct sandbox_role role = role_of(routes, route_count);
+	const bool is_cgi = !is_fastcgi();
 	SCOPED(process_close) struct process process = {0};
 	struct responder responder = {.process = &process,
 				      .routes = routes,
@@ -494,12 +508,11 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	struct error err;
 	int status;
 
-	for (size_t i = 0; i < route_count; i++)
-		assert(routes[i].access != 0 && routes[i].waits != NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (!process_open(&process, program, environ, &err))
 		return process_refuse(program, &err);
-	if (!is_fastcgi())
+	process_enter_sandbox(&process, &role, is_cgi ? LOG_DEBUG : LOG_INFO);
+	if (is_cgi)
 		return serve_cgi(&responder);
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;

@@ -73,6 +73,7 @@ static int run(const struct process *process, bool is_once)
 
 int main(int argument_count, char **arguments)
 {
+	const struct sandbox_role role = {.calls_out = true};
 	const bool is_once = argument_count == 2 && strcmp(arguments[1], "--once") == 0;
 	struct process process;
 	struct error err;
@@ -89,6 +90,7 @@ int main(int argument_count, char **arguments)
 		process_close(&process);
 		return process_refuse(program, &err);
 	}
+	process_enter_sandbox(&process, &role, LOG_INFO);
 	status = run(&process, is_once);
 	process_close(&process);
 	return status;
