@@ -54,13 +54,13 @@ class Intruder:
             f"read:{self.secret}", "read:/etc/passwd", f"write:{self.traces}", f"read:{keys}", f"write:{keys}",
             "run:/usr/bin/true", self.connect, "take:0", self.signal])}
 
-    def expected(self, calls_out):
+    def expected(self, calls_out, replaces_keys=False):
         return {
             f"read:{self.secret}": "EACCES",
             "read:/etc/passwd": "done" if calls_out else "EACCES",  # which is where name servers are configured
             f"write:{self.traces}": "EACCES",
             f"read:{self.keys}": "done",
-            f"write:{self.keys}": "EACCES",
+            f"write:{self.keys}": "done" if replaces_keys else "EACCES",
             "run:/usr/bin/true": "EACCES",
             self.connect: "done" if calls_out or VERSION < 4 else "EACCES",
             "take:0": "done" if VERSION < 4 else "EACCES",
@@ -118,6 +118,31 @@ def test_whoever_takes_a_program_over_that_runs_as_plain_cgi_is_fenced_in(stack,
         with open(log) as file:
             file.seek(before)
             assert intruder.told(file.read()) == intruder.expected(program_of(path) in CALLERS), path
+    assert not intruder.traces.exists()
+
+
+def command(stack, intruder, *words, **settings):
+    """A command with the intruder in it: its whole result."""
+    return subprocess.run([BUILD / "bin/hallpass", *words], timeout=60, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL,
+                          env={"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(stack.config),
+                               "HALLPASS_ENCRYPTION_KEY_FILE": str(intruder.keys)} | intruder.settings | settings)
+
+
+@needs_landlock
+@pytest.mark.parametrize("words, role", [
+    (("project", "list"), {}),
+    (("migrate",), {}),
+    (("backup", "{folder}/copies/copy.db"), {}),
+    (("keys", "rotate"), {"replaces_keys": True}),
+], ids=lambda each: " ".join(each))
+def test_whoever_takes_a_command_over_by_way_of_the_database_is_fenced_in(private_stack, intruder, words, role):
+    stack = private_stack(HALLPASS_ENCRYPTION_KEY_FILE=intruder.keys)
+    folder = intruder.secret.parent
+    (folder / "copies").mkdir()
+    result = command(stack, intruder, *(word.format(folder=folder) for word in words))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert intruder.told(result.stderr) == intruder.expected(calls_out=False, **role)
     assert not intruder.traces.exists()
 
 

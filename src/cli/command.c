@@ -216,6 +216,25 @@ bool command_parse(struct call *call, const struct command *commands, size_t cou
 	return check_options(call, err);
 }
 
+/*
+ * The database is another's, who may have been taken over. What keeps a command from its sandbox is for
+ * the doctor to say.
+ */
+static void enter_sandbox(struct call *call)
+{
+	const enum command_needs needs = call->command->needs;
+	const struct sandbox_role role = {
+		.calls_out = needs == NEEDS_ZOOM,
+		.reads = needs == NEEDS_ZOOM ? call->from : NULL,
+		.replaces_keys = needs == NEEDS_NEW_KEYS,
+		.writes = needs == NEEDS_COPY ? call->operand : NULL,
+	};
+	struct error ignored;
+
+	if (!sandbox_enter(&call->process.config, &role, sandbox_version(), &ignored))
+		return;
+}
+
 bool command_open(struct call *call, struct error *err)
 {
 	struct process *process = &call->process;
@@ -226,12 +245,19 @@ bool command_open(struct call *call, struct error *err)
 	case NEEDS_CONFIG:
 		return config_read(&process->config, call->environment, err);
 	case NEEDS_DATABASE_FILE:
+	case NEEDS_COPY:
 		process->gate = db_gate_open();
-		return config_read(&process->config, call->environment, err) &&
-		       db_open(&call->db, process->config.database, process->gate, err);
+		if (!config_read(&process->config, call->environment, err))
+			return false;
+		enter_sandbox(call);
+		return db_open(&call->db, process->config.database, process->gate, err);
 	case NEEDS_DATABASE:
-		return process_open(process, "hallpass", call->environment, err) &&
-		       process_open_db(process, &call->db, err);
+	case NEEDS_NEW_KEYS:
+	case NEEDS_ZOOM:
+		if (!process_open(process, "hallpass", call->environment, err))
+			return false;
+		enter_sandbox(call);
+		return process_open_db(process, &call->db, err);
 	}
 	return error_set(err, ERROR_INTERNAL, "%s needs something unknown", call->command->name);
 }

@@ -31,7 +31,10 @@ enum command_needs {
 	NEEDS_NOTHING,
 	NEEDS_CONFIG,        /* process.config */
 	NEEDS_DATABASE_FILE, /* and the database, whatever its schema version */
+	NEEDS_COPY,          /* the same, and to make the file that the operand names */
 	NEEDS_DATABASE, /* the whole process, and a database of this program's schema version */
+	NEEDS_NEW_KEYS, /* the same, and to replace the key file */
+	NEEDS_ZOOM,     /* the same as NEEDS_DATABASE, and to call Zoom; and the file of --from */
 };
 
 struct call;

@@ -45,8 +45,8 @@ static const struct {
 	const char *path;
 	enum who who;
 } places[] = {
-	{"/dev/urandom", EVERYBODY},            /* SQLite, and jansson's hash tables */
-	{"/usr", EVERYBODY},                    /* libraries that are loaded late, certificates */
+	{"/dev/urandom", EVERYBODY}, /* SQLite and, where nothing seeds them, jansson's tables */
+	{"/usr", EVERYBODY},         /* libraries that are loaded late, certificates */
 	{"/etc/ld.so.cache", WHO_CALLS_NOBODY}, /* where those libraries are */
 	{"/etc/ssl/openssl.cnf", WHO_CALLS_NOBODY},
 	{"/etc", WHO_CALLS_OUT}, /* hosts, resolv.conf, nsswitch.conf, ssl/certs … */
@@ -142,6 +142,7 @@ static bool let_own_folders(const struct ruleset *ruleset, const struct config *
 	return let_folders_of(ruleset, config->database, KEEPS, err) &&
 	       let_folders_of(ruleset, config->encryption_key_file,
 			      role->replaces_keys ? KEEPS : READS, err) &&
+	       (role->reads == NULL || let(ruleset, role->reads, READS, err)) &&
 	       (role->writes == NULL || let_folder_of(ruleset, role->writes, KEEPS, err)) &&
 	       (failpoint_folder() == NULL || let(ruleset, failpoint_folder(), KEEPS, err));
 }

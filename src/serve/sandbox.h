@@ -20,6 +20,7 @@
 struct sandbox_role {
 	bool calls_out;     /* Zoom, or receivers of webhooks */
 	bool replaces_keys; /* else the key file's folder is only read */
+	const char *reads;  /* a file that it reads, too; NULL: none */
 	const char *writes; /* a file beside which it writes, too; NULL: none */
 };
 

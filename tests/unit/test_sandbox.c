@@ -401,6 +401,16 @@ static void a_database_that_is_a_link_has_both_folders(void **state)
 	expect_always(write_beside_a_linked_database, 0);
 }
 
+static void who_reads_a_file_may_read_that_one_alone(void **state)
+{
+	struct sandbox_role role = {.reads = in("elsewhere/file")};
+
+	(void)state;
+	expect(&calls_nobody, read_elsewhere, EACCES);
+	expect(&role, read_elsewhere, 0);
+	expect(&role, write_elsewhere, EACCES);
+}
+
 static int write_a_copy(void)
 {
 	return open_and_close(in("elsewhere/copy.db"), O_RDWR | O_CREAT | O_EXCL);
@@ -463,6 +473,7 @@ int main(void)
 		CASE(no_process_outside_is_reached_by_signals_or_abstract_sockets),
 		CASE(what_libraries_need_is_there),
 		CASE(a_database_that_is_a_link_has_both_folders),
+		CASE(who_reads_a_file_may_read_that_one_alone),
 		CASE(who_writes_a_file_may_make_it),
 		CASE(where_there_is_no_landlock_the_program_goes_on_and_knows_why),
 		CASE(without_the_folder_of_the_database_there_is_no_sandbox),
