@@ -27,6 +27,8 @@ DOORS = [("GET", "/ready"), ("GET", "/api/v1/zoom_oauth_apps"), ("GET", "/api/v1
          ("POST", "/api/v1/zoom_oauth/webhooks"), ("GET", "/api/v1/bots"), ("GET", "/api/v1/token_callbacks"),
          ("GET", "/api/v1/webhooks")]
 
+EXPORT = '{"exported_at": "2026-11-26T00:00:00Z", "apps": [], "connections": []}'
+
 ENOSYS, EOPNOTSUPP, EPERM = 38, 95, 1
 
 needs_landlock = pytest.mark.skipif(VERSION < 1, reason="this machine's kernel has no Landlock")
@@ -135,14 +137,19 @@ def command(stack, intruder, *words, **settings):
     (("migrate",), {}),
     (("backup", "{folder}/copies/copy.db"), {}),
     (("keys", "rotate"), {"replaces_keys": True}),
+    (("import", "--from", "{folder}/export.json", "--project", "tests"), {"calls_out": True}),
+    (("doctor",), {"calls_out": True}),
 ], ids=lambda each: " ".join(each))
 def test_whoever_takes_a_command_over_by_way_of_the_database_is_fenced_in(private_stack, intruder, words, role):
     stack = private_stack(HALLPASS_ENCRYPTION_KEY_FILE=intruder.keys)
     folder = intruder.secret.parent
     (folder / "copies").mkdir()
+    (folder / "export.json").write_text(EXPORT)
+    (folder / "export.json").chmod(0o600)
+    stack.create_project()
     result = command(stack, intruder, *(word.format(folder=folder) for word in words))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert intruder.told(result.stderr) == intruder.expected(calls_out=False, **role)
+    assert intruder.told(result.stderr) == intruder.expected(**{"calls_out": False} | role)
     assert not intruder.traces.exists()
 
 
@@ -245,6 +252,24 @@ def test_without_landlock_everything_serves_and_says_so_once(private_stack, zoom
         assert all(landlock.has_no_new_privileges(pid) for pid in pids_of(stack, name))
     assert stack.cgi_api(project.key, **missing).get("/api/v1/bots").status == 200
     assert sandboxes(log_of(stack, "cgi")) == []  # it would be a line for each request
+
+
+def test_without_landlock_the_doctor_says_that_it_is_missing_and_that_this_is_no_failure(stack, intruder_library):
+    settings = {"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(stack.config), "LD_PRELOAD": str(intruder_library),
+                "NO_LANDLOCK": str(ENOSYS)}
+    result = subprocess.run([BUILD / "bin/hallpass", "doctor", "--json"], timeout=60, capture_output=True, text=True,
+                            env=settings)
+    finding, = [each for each in json.loads(result.stdout)["findings"] if each["check"] == "sandbox"]
+    assert (result.returncode, finding["level"]) == (0, "warn")
+    assert finding["finding"] == "programs run without: this kernel has no Landlock"
+    assert "lsm=" in finding["advice"]
+
+
+@needs_landlock
+def test_the_doctor_names_the_version_of_landlock(stack):
+    finding = doctor(stack, "sandbox")
+    assert (finding["level"], finding["advice"]) == ("ok", None)
+    assert finding["finding"].startswith(f"Landlock, version {VERSION}: ")
 
 
 @needs_landlock

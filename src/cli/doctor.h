@@ -13,6 +13,9 @@ typedef void doctor_check(struct examination *examination);
 doctor_check doctor_check_config, doctor_check_key_file, doctor_check_folders, doctor_check_disk;
 doctor_check doctor_check_database_modes;
 
+/* doctor_sandbox.c */
+doctor_check doctor_check_sandbox;
+
 /* doctor_database.c */
 doctor_check doctor_check_database, doctor_check_secrets;
 

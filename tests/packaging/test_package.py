@@ -9,6 +9,7 @@ import pytest
 
 from installation import build_package, installation_on, newer_package
 from machine import is_possible, machine_in
+from support import landlock
 from support.stack import BUILD, ROOT
 from support.waiting import wait_until
 from support.zoom_user import connect_user
@@ -124,6 +125,15 @@ def test_a_service_is_fenced_in(service, installed):
     assert ["Max", "open", "files", "16384", "16384", "files"] in limits
     has_network = "PrivateNetwork=yes" not in installed.machine.path(f"/lib/systemd/system/{service}").read_text()
     assert (os.readlink(proc / "ns/net") == os.readlink(installed.machine.path("/proc/1/ns/net"))) == has_network
+
+
+@needs_machine
+@pytest.mark.skipif(landlock.version() < 1, reason="this machine's kernel has no Landlock")
+def test_what_systemd_forbids_keeps_no_service_from_its_own_sandbox(installed):
+    told = installed.machine.run("journalctl", "--output=cat", "--unit=hallpass-*.service").stdout
+    assert '"message":"request"' in told and '"message":"no sandbox"' not in told
+    [finding] = [each for each in installed.doctor()["findings"] if each["check"] == "sandbox"]
+    assert finding["level"] == "ok"
 
 
 @needs_machine
