@@ -70,6 +70,10 @@ def main_process(machine, service):
     return int(machine.property(service, "MainPID"))
 
 
+def journal(installation, unit):
+    return installation.machine.run("journalctl", "--output=cat", f"--unit={unit}").stdout
+
+
 def test_lintian_has_nothing_to_say(package):
     result = subprocess.run(["lintian", "--fail-on", "error,warning", "--allow-root", package],
                             capture_output=True, text=True, timeout=300)
@@ -130,10 +134,29 @@ def test_a_service_is_fenced_in(service, installed):
 @needs_machine
 @pytest.mark.skipif(landlock.version() < 1, reason="this machine's kernel has no Landlock")
 def test_what_systemd_forbids_keeps_no_service_from_its_own_sandbox(installed):
-    told = installed.machine.run("journalctl", "--output=cat", "--unit=hallpass-*.service").stdout
+    told = journal(installed, "hallpass-*.service")
     assert '"message":"request"' in told and '"message":"no sandbox"' not in told
     [finding] = [each for each in installed.doctor()["findings"] if each["check"] == "sandbox"]
     assert finding["level"] == "ok"
+
+
+@needs_machine
+def test_an_operator_can_switch_the_sandbox_of_a_service_off(installed):
+    """As docs/operations.md has it."""
+    drop_in = installed.machine.path("/etc/systemd/system/hallpass-status.service.d/sandbox.conf")
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nSystemCallFilter=~landlock_create_ruleset\n")
+    try:
+        installed.machine.run("systemctl", "daemon-reload")
+        installed.machine.run("systemctl", "restart", "hallpass-status.service")
+        installed.wait_until_it_serves()
+        wait_until(lambda: '"message":"no sandbox"' in journal(installed, "hallpass-status.service"),
+                   what="the line in the log")
+    finally:
+        drop_in.unlink()
+        installed.machine.run("systemctl", "daemon-reload")
+        installed.machine.run("systemctl", "restart", "hallpass-status.service")
+        installed.wait_until_it_serves()
 
 
 @needs_machine
