@@ -225,7 +225,7 @@ CREATE TABLE zoom_event_counts (
 	PRIMARY KEY (app_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- A request to attend one meeting.
+-- A request to attend one meeting. It goes when nothing has happened to it for 90 days.
 CREATE TABLE bots (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	public_id TEXT NOT NULL UNIQUE,             -- bot_…
@@ -276,6 +276,7 @@ CREATE INDEX bots_due ON bots (project_id, coalesce(join_at, created_at))
 CREATE INDEX bots_held ON bots (held_until, project_id)
 	WHERE held_until IS NOT NULL AND state IN ('scheduled', 'staged', 'ready');
 CREATE INDEX bots_leased ON bots (lease_expires_at, project_id) WHERE lease_expires_at IS NOT NULL;
+CREATE INDEX bots_by_age ON bots (updated_at);
 
 -- What happened to a bot, oldest first.
 CREATE TABLE bot_events (

@@ -187,3 +187,26 @@ def test_the_next_clean_up_is_an_hour_ahead(stack, clean_up):
     clean_up()
     next_at = stack.database.value("SELECT next_at FROM periodic_jobs WHERE name = 'clean_up'")
     assert HOUR - HOUR // 60 <= next_at - time_travel.now() <= HOUR
+
+
+def test_a_bot_goes_ninety_days_after_the_last_that_happened_to_it(stack, api, database, clean_up):
+    def make(updated_ago, made_ago=200 * DAY, **columns):
+        bot = api.post("/api/v1/bots", json={
+            "meeting_url": "https://zoom.us/j/85512345678", "webhooks": [{
+                "url": "https://customer.example/bot", "triggers": ["bot.state_change"]}]}).must_be(201).json
+        columns |= {"updated_at": time_travel.now() - updated_ago, "created_at": time_travel.now() - made_ago}
+        assert time_travel.write(stack, f"UPDATE bots SET {', '.join(f'{name} = ?' for name in columns)}"
+                                 " WHERE public_id = ?", *columns.values(), bot["id"]) == 1
+        return bot["id"]
+
+    ahead = time_travel.now() + HOUR
+    old = [make(91 * DAY, state="ended"), make(91 * DAY, state="fatal_error"),
+           make(91 * DAY), make(91 * DAY, join_at=time_travel.now() - 91 * DAY)]
+    kept = [make(89 * DAY, state="ended"), make(91 * DAY, state="scheduled", join_at=ahead),
+            make(91 * DAY, state="joined_recording", lease_expires_at=ahead)]
+    clean_up()
+    assert {bot["id"] for bot in api.get("/api/v1/bots").must_be(200).json["results"]} == set(kept)
+    for bot in old:
+        api.get(f"/api/v1/bots/{bot}").must_be(404)
+    for table in "bot_events", "webhooks":
+        assert database.value(f"SELECT count(*) FROM {table} WHERE bot_id NOT IN (SELECT id FROM bots)") == 0

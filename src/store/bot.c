@@ -408,3 +408,18 @@ bool bot_remove(struct db *db, int64_t id, struct error *err)
 	bind_int(removal, 1, id);
 	return statement_done(removal, err);
 }
+
+/* One that nobody ever claimed, or whose runner told nothing, is in no final state. */
+static const char clean_up_sql[] =
+	"DELETE FROM bots WHERE id IN (SELECT id FROM bots WHERE updated_at < $1"
+	" AND coalesce(join_at, created_at) < $1 AND lease_expires_at IS NULL"
+	" ORDER BY updated_at LIMIT $2)";
+
+bool bot_clean_up(struct db *db, instant before, int limit, int64_t *removed, struct error *err)
+{
+	SCOPED(statement_release) struct statement *clean_up = db_statement(db, clean_up_sql);
+
+	bind_int(clean_up, 1, before);
+	bind_int(clean_up, 2, limit);
+	return statement_count(clean_up, removed, err);
+}

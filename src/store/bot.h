@@ -96,4 +96,11 @@ bool bot_end_hold(struct db *db, int64_t id, instant now, struct error *err) MUS
 
 bool bot_remove(struct db *db, int64_t id, struct error *err) MUST_CHECK;
 
+/*
+ * Removes at most `limit` to which nothing has happened since `before` and which were to join before that, with
+ * what is theirs; none that a runner has.
+ */
+bool bot_clean_up(struct db *db, instant before, int limit, int64_t *removed, struct error *err)
+	MUST_CHECK;
+
 #endif

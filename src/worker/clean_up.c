@@ -1,5 +1,6 @@
 /* Drops what is old, table by table, once an hour. */
 #include "store/authorization.h"
+#include "store/bot.h"
 #include "store/delivery.h"
 #include "store/log_entry.h"
 #include "store/meeting.h"
@@ -9,7 +10,11 @@
 #include "store/transaction.h"
 #include "worker/job.h"
 
-enum { ROWS_MAX = 1000 }; /* of one table in one transaction, so that events come between */
+/* Of one table in one transaction, so that events come between. */
+enum {
+	ROWS_MAX = 1000,
+	BOTS_MAX = 100, /* each with its events and its webhooks */
+};
 
 /* How long what is old is kept. */
 static const instant period = HOUR;
@@ -21,12 +26,13 @@ static const instant forgotten_meeting_age = 7 * DAY;
 static const instant participant_age = 30 * DAY;
 static const instant token_callback_use_age = 90 * DAY;
 static const instant delivery_age = 30 * DAY;
+static const instant bot_age = 90 * DAY;
 
 static bool drop_old(struct context *context, instant now, bool *has_more, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	struct db *db = context->db;
-	int64_t entries, authorizations, meetings, participants, uses, deliveries;
+	int64_t entries, authorizations, meetings, participants, uses, deliveries, bots;
 
 	if (!transaction_begin(&transaction, db, err) ||
 	    !log_entry_clean_up(db, now - log_age, ROWS_MAX, &entries, err) ||
@@ -37,10 +43,12 @@ static bool drop_old(struct context *context, instant now, bool *has_more, struc
 	    !participant_clean_up(db, now - participant_age, ROWS_MAX, &participants, err) ||
 	    !token_callback_use_clean_up(db, now - token_callback_use_age, ROWS_MAX, &uses, err) ||
 	    !delivery_clean_up(db, now - delivery_age, ROWS_MAX, &deliveries, err) ||
+	    !bot_clean_up(db, now - bot_age, BOTS_MAX, &bots, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;
 	*has_more = entries > 0 || authorizations >= ROWS_MAX || meetings >= ROWS_MAX ||
-		    participants >= ROWS_MAX || uses >= ROWS_MAX || deliveries >= ROWS_MAX;
+		    participants >= ROWS_MAX || uses >= ROWS_MAX || deliveries >= ROWS_MAX ||
+		    bots >= BOTS_MAX;
 	return true;
 }
 
