@@ -27,7 +27,7 @@ MEMBERS  := $(call objects,$(sort $(filter-out $(MAINS),$(wildcard src/*/*.c))))
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%,$(wildcard cgi-bin/*.c)) \
 	$(if $(filter src/cli/%,$(MAINS)),$(BUILD)/bin/hallpass) \
 	$(if $(filter src/worker/%,$(MAINS)),$(BUILD)/bin/hallpass-worker)
-BENCHES  := events tokens memory cgi scale webhooks worker
+BENCHES  := events tokens memory cgi scale webhooks worker retention
 BENCH    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out bench/latencies.c,$(wildcard bench/*.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 SUPPORT  := $(call objects,$(wildcard tests/support/*.c))
@@ -60,7 +60,7 @@ demo:
 
 test:
 	@scripts/deps
-	$(SUBMAKE) all run-units bench-programs docs cgi-bundle $(BUILD)/promtool
+	$(SUBMAKE) all run-units bench-programs faults-programs docs cgi-bundle $(BUILD)/promtool
 	$(SUBMAKE) check
 	@tests/house/floors
 	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_SEED=1
@@ -97,6 +97,10 @@ quick-start:
 	@scripts/deps
 	@$(call PYTEST,$(BUILD)) $(QUICK_START)
 
+# The same with failpoints, and a clock that can be moved.
+faults-programs:
+	$(SUBMAKE) all bench-programs BUILD=$(BUILD)/faults CPPFLAGS='$(CPPFLAGS) -DHALLPASS_FAILPOINTS'
+
 # Processes that are killed and stopped at every step, and machines that fail, in a build with failpoints.
 faults:
 	@scripts/deps
@@ -123,6 +127,7 @@ model:
 
 # Prints the tables of docs/performance.md one after the other, and of all goals which hold; or one of the tables.
 # BENCH_FLAGS: see bench/tokens --help.
+bench bench-retention: faults-programs
 bench:
 	@scripts/deps
 	$(SUBMAKE) all bench-programs
@@ -226,7 +231,7 @@ $(BUILD)/flags $(BUILD)/members: FORCE
 include packaging/packaging.mk
 
 FORCE:
-.PHONY: all docs units run-units bench-programs bench $(addprefix bench-,$(BENCHES)) demo test check faults fuzz fuzzers soak model quick-start lint format install clean FORCE
+.PHONY: all docs units run-units bench-programs faults-programs bench $(addprefix bench-,$(BENCHES)) demo test check faults fuzz fuzzers soak model quick-start lint format install clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules

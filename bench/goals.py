@@ -43,4 +43,5 @@ GOALS = {goal.name: goal for goal in (
     Goal("worker.memory", "… and the worker's memory at the end, beside that in the middle", 1.1),
     Goal("worker.events", "… and the p99 of events meanwhile, beside that without a worker", 2),
     Goal("worker.reads", "… and the p99 of reading a bot meanwhile, beside that without a worker", 2),
+    Goal("retention", "the database after a year of one customer, beside after four months", 1.1),
 )}

@@ -70,3 +70,15 @@ def test_the_worker_benchmark_gives_figures_and_sees_each_refresh_once_up_to_the
     rows, goals = quick_rows("worker", tmp_path, 200)
     assert len(rows) == 4 and goals == {f"worker.{name}" for name in ("time", "memory", "events", "reads")}
     assert rows[0][1].endswith("at most 100 at once")
+
+
+@pytest.mark.skipif(not (BUILD / "faults/bench/upstream").exists(), reason="make faults-programs has not run")
+def test_the_retention_benchmark_lives_through_days_and_shows_what_is_left_of_them(tmp_path):
+    done = subprocess.run([ROOT / "bench/retention", "--quick", "--results", tmp_path], capture_output=True, text=True,
+                          timeout=240, env=os.environ | {"BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stderr
+    curve = [line.split("|")[1:-1] for line in done.stdout.splitlines() if re.match(r"\| \d", line)]
+    bots = [int(month[4]) for month in curve]
+    assert len(curve) == 12 and bots == [10 * month for month in range(1, 13)], done.stdout
+    (row,) = json.loads((tmp_path / "retention.json").read_text())
+    assert row["goal"] == "retention" and row["ratios"][0] > 1
