@@ -10,6 +10,7 @@ import pytest
 from support import landlock
 from support.answer import Answer
 from support.stack import BUILD, ROOT
+from support.waiting import wait_until
 from support.web_host import SERVERS, WebHost
 from support.zoom_user import connect_user
 
