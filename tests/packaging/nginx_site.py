@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from contextlib import contextmanager
 
+from certificate_authority import make_certificate
 from support.answer import Answer
 from support.stack import ROOT, free_port
 
@@ -52,12 +53,8 @@ class Site:
             user="user root;" if os.geteuid() == 0 else "", site=own / "site.conf"))
 
     def certify(self):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", self.directory / "key.pem", "-out", self.directory / "certificate.pem",
-                        "-subj", "/CN=bots.example.com", "-days", "2"],
-                       check=True, timeout=60, capture_output=True)
         # Where the configuration is, for that is what names in it are relative to.
-        self.tls = ssl.create_default_context(cafile=self.directory / "certificate.pem")
+        self.tls = ssl.create_default_context(cafile=make_certificate(self.directory, "bots.example.com"))
         self.tls.check_hostname = False
 
     def connect(self):

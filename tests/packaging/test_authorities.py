@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from certificate_authority import make_certificate
 from machine import is_possible
 from support.stack import BUILD
 
@@ -38,10 +39,7 @@ class Zoom(http.server.BaseHTTPRequestHandler):
 def folder(tmp_path_factory):
     """With an authority that has proved itself to be localhost."""
     folder = tmp_path_factory.mktemp("authority")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-keyout", folder / "key.pem", "-out", folder / "certificate.pem", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost", "-days", "2"],
-                   check=True, timeout=60, capture_output=True)
+    make_certificate(folder, "localhost")
     return folder
 
 
