@@ -188,7 +188,8 @@ static bool look(struct pool *pool, struct context *context, struct task **due, 
 		context->claims = &task->claims;
 		if (!job_next_due(task->job, context, &at))
 			return false;
-		if (at != 0 && at <= now) {
+		/* "Now" is what a task says that is due at once, and that is after `now`. */
+		if (at != 0 && at <= context_now(context)) {
 			pool->turn = number + 1;
 			*due = task;
 			return true;
