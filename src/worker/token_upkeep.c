@@ -79,7 +79,7 @@ static void postpone(struct context *context, const struct due_refresh *refresh,
 static bool run_one(struct context *context, bool *did, const char **subject, struct error *err)
 {
 	struct connection connection;
-	struct due_refresh refresh;
+	struct due_refresh refresh = {0};
 	struct zoom_failure failure;
 	struct access_token token;
 	struct broker broker;
