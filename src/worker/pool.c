@@ -229,10 +229,10 @@ static void watch(struct thread *thread, struct context *context)
 	const bool worked = look(thread->pool, context, &thread->task, &seconds) &&
 			    (thread->task == NULL || job_run(thread->task->job, context));
 
-	if (worked && thread->task != NULL)
-		return;
+	/* Who sits or sleeps must not keep a connection from those who work. */
 	job_rest(context);
-	sleep_on_watch(thread, seconds, !worked);
+	if (!worked || thread->task == NULL)
+		sleep_on_watch(thread, seconds, !worked);
 }
 
 /* With the lock. True for the last one of a crowd. */
@@ -280,7 +280,6 @@ static void *work(void *argument)
 
 	while (take_watch(&thread))
 		watch(&thread, &context);
-	job_rest(&context);
 	context_release(&context);
 	go(pool);
 	return NULL;
