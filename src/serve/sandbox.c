@@ -47,6 +47,8 @@ static const struct {
 } places[] = {
 	{"/dev/urandom", EVERYBODY}, /* SQLite and, where nothing seeds them, jansson's tables */
 	{"/usr", EVERYBODY},         /* libraries that are loaded late, certificates */
+	{"/lib", EVERYBODY},         /* libraries where that is not /usr/lib, as on Alpine */
+	{"/lib64", EVERYBODY},
 	{"/etc/ld.so.cache", WHO_CALLS_NOBODY}, /* where those libraries are */
 	{"/etc/ssl/openssl.cnf", WHO_CALLS_NOBODY},
 	{"/etc", WHO_CALLS_OUT}, /* hosts, resolv.conf, nsswitch.conf, ssl/certs … */
