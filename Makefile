@@ -43,7 +43,7 @@ SECONDS  ?= 300
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 0
 PYTHON   = BUILD=$(abspath $(1)) PYTHONPYCACHEPREFIX=$(abspath $(1))/pycache /usr/bin/python3
-PYTEST   = $(PYTHON) -m pytest -q -n 2 -o cache_dir=$(abspath $(1))/pytest
+PYTEST   = $(PYTHON) -m pytest -q -n 4 -o cache_dir=$(abspath $(1))/pytest
 
 all: $(LIBRARY) $(PROGRAMS)
 units: $(UNITS)
