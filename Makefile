@@ -63,7 +63,7 @@ test:
 	$(SUBMAKE) all run-units bench-programs faults-programs docs cgi-bundle $(BUILD)/promtool
 	$(SUBMAKE) check
 	@tests/house/floors
-	$(SUBMAKE) fuzz FUZZ_SECONDS=3 FUZZ_SEED=1
+	$(SUBMAKE) fuzz FUZZ_SECONDS=10 FUZZ_SEED=1
 	@$(call PYTEST,$(BUILD)) --dist loadfile --all-described --ignore tests/faults \
 		--ignore $(QUICK_START) tests
 	@for server in mod_cgi mod_fcgid; do \
