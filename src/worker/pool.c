@@ -119,6 +119,7 @@ static void sit(struct thread *thread)
 {
 	struct pool *pool = thread->pool;
 
+	assert(thread->task != NULL); /* with which it passed on the watch */
 	thread->task->under_way--;
 	pool->under_way--;
 	wake_watch(pool);
