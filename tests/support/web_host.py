@@ -42,12 +42,14 @@ SERVERS = {
 LEFT_OUT = {
     "[cgi": "Apache itself runs the programs as CGI: there is one way to ask, and [fastcgi] asks that way",
     "-cgi]": "likewise",
+    "test_the_worker_frees_a_bot_as_well": "its worker logs for people",
     "a%2Fb": "Apache knows no slash inside of a segment, and says so before it reads .htaccess",
 }
 NOT_ON_A_WEB_HOST = {
     "mod_cgi": LEFT_OUT,
     "mod_fcgid": LEFT_OUT | {
         "test_however_many_wait_each": "it lets a request wait a second for a program where all are busy",
+        "test_a_slow_zoom_keeps_nothing_waiting": "it has a process for each request, and not that many",
         "test_a_body_over_1_mib": "it takes 128 KiB unless the host's own configuration says more",
     },
 }
