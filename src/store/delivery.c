@@ -154,21 +154,11 @@ static const char due_since_sql[] =
 	" (SELECT id FROM webhook_deliveries WHERE webhook_id = w.id AND next_attempt_at IS NOT NULL"
 	" ORDER BY next_attempt_at, id LIMIT 1) WHERE w.due_at > 0";
 
-/* The number that it gives, or 0 for none. */
-static bool read_number(struct db *db, const char *sql, int64_t *number, struct error *err)
-{
-	SCOPED(statement_release) struct statement *statement = db_statement(db, sql);
-	bool has_row;
-
-	if (!statement_row(statement, &has_row, err))
-		return false;
-	*number = column_int(statement, 0);
-	return true;
-}
-
 bool delivery_due_since(struct db *db, instant *at, struct error *err)
 {
-	return read_number(db, due_since_sql, at, err);
+	SCOPED(statement_release) struct statement *since = db_statement(db, due_since_sql);
+
+	return statement_number(since, at, err);
 }
 
 /* In an index alone. */
@@ -178,7 +168,9 @@ static const char count_pending_sql[] =
 
 bool delivery_count_pending(struct db *db, int64_t *count, struct error *err)
 {
-	return read_number(db, count_pending_sql, count, err);
+	SCOPED(statement_release) struct statement *counting = db_statement(db, count_pending_sql);
+
+	return statement_number(counting, count, err);
 }
 
 static const char record_sql[] =

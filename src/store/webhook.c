@@ -146,16 +146,6 @@ bool webhook_list(struct db *db, struct arena *arena, int64_t project_id, int64_
 	return true;
 }
 
-static bool read_number(struct statement *statement, int64_t *number, struct error *err)
-{
-	bool has_row;
-
-	if (!statement_row(statement, &has_row, err))
-		return false;
-	*number = has_row ? column_int(statement, 0) : 0;
-	return true;
-}
-
 static const char count_sql[] =
 	"SELECT count(*) FROM webhooks WHERE project_id = $1 AND bot_id IS NULL";
 
@@ -164,7 +154,7 @@ bool webhook_count(struct db *db, int64_t project_id, int64_t *count, struct err
 	SCOPED(statement_release) struct statement *counting = db_statement(db, count_sql);
 
 	bind_int(counting, 1, project_id);
-	return read_number(counting, count, err);
+	return statement_number(counting, count, err);
 }
 
 /* What webhook_add() and webhook_change() both write, each column under the same number. */
@@ -193,7 +183,7 @@ bool webhook_add(struct db *db, struct webhook *webhook, struct error *err)
 	bind_settings(add, webhook);
 	bind_int(add, 10, webhook->project_id);
 	bind_int_or_null(add, 11, webhook->bot_id);
-	return read_number(add, &webhook->id, err) && statement_done(add, err);
+	return statement_number(add, &webhook->id, err) && statement_done(add, err);
 }
 
 /* What is told to nobody is due to nobody. */
@@ -248,7 +238,7 @@ bool webhook_next_due(struct db *db, instant *at, struct error *err)
 {
 	SCOPED(statement_release) struct statement *next = db_statement(db, next_due_sql);
 
-	return read_number(next, at, err);
+	return statement_number(next, at, err);
 }
 
 static const char claim_due_sql[] =
@@ -321,7 +311,7 @@ bool webhook_next_holder(struct db *db, int64_t after, int64_t *holder, struct e
 	SCOPED(statement_release) struct statement *next = db_statement(db, next_holder_sql);
 
 	bind_int(next, 1, after);
-	return read_number(next, holder, err);
+	return statement_number(next, holder, err);
 }
 
 static const char note_success_sql[] =
