@@ -4,18 +4,7 @@
 
 struct broker broker_of(const struct context *context)
 {
-	const struct process *process = context->process;
-
 	zoom_circuits_read(context);
-	return (struct broker){
-		.db = context->db,
-		.arena = context->arena,
-		.keyring = process->keyring,
-		.clock = &process->clock,
-		.flights = process->flights,
-		.holder = process->holder,
-		.tallies = process->tallies,
-		.zoom = context_zoom(context),
-		.deadline_ms = context->started_ms + process->config.zoom_timeout_ms,
-	};
+	return context_broker(context,
+			      context->started_ms + context->process->config.zoom_timeout_ms);
 }

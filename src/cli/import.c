@@ -125,20 +125,12 @@ static bool find_project(struct import *import, struct error *err)
 
 static void open_broker(struct import *import)
 {
-	struct call *call = import->call;
-	const struct process *process = &call->process;
-	const struct context context = {.process = process, .db = call->db, .arena = call->arena};
+	const struct call *call = import->call;
+	const struct context context = {.process = &call->process,
+					.db = call->db,
+					.arena = call->arena};
 
-	import->broker = (struct broker){
-		.db = call->db,
-		.arena = call->arena,
-		.keyring = process->keyring,
-		.clock = &process->clock,
-		.flights = process->flights,
-		.holder = process->holder,
-		.tallies = process->tallies,
-		.zoom = context_zoom(&context),
-	};
+	import->broker = context_broker(&context, 0);
 }
 
 static bool check_with_zoom(const struct import *import, const struct import_app *app,

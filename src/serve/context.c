@@ -32,3 +32,20 @@ struct zoom_endpoint context_zoom(const struct context *context)
 		.db = context->db,
 	};
 }
+
+struct broker context_broker(const struct context *context, int64_t deadline_ms)
+{
+	const struct process *process = context->process;
+
+	return (struct broker){
+		.db = context->db,
+		.arena = context->arena,
+		.keyring = process->keyring,
+		.clock = &process->clock,
+		.flights = process->flights,
+		.holder = process->holder,
+		.tallies = process->tallies,
+		.zoom = context_zoom(context),
+		.deadline_ms = deadline_ms,
+	};
+}

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "broker/broker.h"
 #include "serve/process.h"
 #include "store/db.h"
 #include "store/group_commit.h"
@@ -56,5 +57,8 @@ instant context_now(const struct context *context);
 
 /* Where Zoom is and how to call it, as configured. */
 struct zoom_endpoint context_zoom(const struct context *context);
+
+/* The broker on what the context has open, until that time of clock_monotonic_ms(). */
+struct broker context_broker(const struct context *context, int64_t deadline_ms);
 
 #endif

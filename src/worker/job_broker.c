@@ -8,20 +8,8 @@ enum { FIRST_RETRY_S = 60 };
 
 struct broker job_broker(const struct context *context, int64_t timeout_ms)
 {
-	const struct process *process = context->process;
-
 	zoom_circuits_read(context);
-	return (struct broker){
-		.db = context->db,
-		.arena = context->arena,
-		.keyring = process->keyring,
-		.clock = &process->clock,
-		.flights = process->flights,
-		.holder = process->holder,
-		.tallies = process->tallies,
-		.zoom = context_zoom(context),
-		.deadline_ms = clock_monotonic_ms() + timeout_ms,
-	};
+	return context_broker(context, clock_monotonic_ms() + timeout_ms);
 }
 
 void job_wait_for_zoom(struct context *context, const char *url, instant *at)
