@@ -37,7 +37,7 @@ FUZZING  := $(call objects,$(addprefix tests/fuzz/,input.c script.c world.c))
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 # What a web host's Apache has to answer as nginx does.
 WEB_HOST_CASES = $(addprefix tests/test_,bots.py lists.py runners.py waiting_bots.py zoom_meetings.py \
-	zoom_oauth_apps.py zoom_oauth_connections.py zoom_tokens.py zoom_webhooks.py)
+	zoom_oauth_apps.py zoom_oauth_connections.py zoom_tokens.py zoom_events.py zoom_webhooks.py)
 QUICK_START = tests/packaging/test_quick_start.py
 SUBMAKE  = +@$(MAKE) --no-print-directory $(JOBS)
 SECONDS  ?= 300

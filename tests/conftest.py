@@ -10,6 +10,7 @@ from support.http_client import description
 from support.secret_register import SecretRegister
 from support.stack import Stack
 from support.web_host import NOT_ON_A_WEB_HOST, SERVERS, WebHost
+from support.zoom_event import Host
 from support.zoom_user import connect_user as connect, register_app as register
 from zoom_simulator.client import ZoomSimulator
 
@@ -160,3 +161,19 @@ def register_app(api, zoom):
 def connect_user(api, zoom):
     """`connect_user(…)` of support/zoom_user.py, in the test's project."""
     return functools.partial(connect, api, zoom)
+
+
+@pytest.fixture
+def connect_host(connect_user, anonymous, database):
+    """`connect_host(…)` with the arguments of connect_user. The worker has read its meetings and profile."""
+    def connect(**arguments):
+        host = Host(connect_user(**arguments), anonymous, database)
+        host.connected.wait_for_sync()
+        return host
+
+    return connect
+
+
+@pytest.fixture
+def host(connect_host):
+    return connect_host()

@@ -8,7 +8,7 @@ from support import time_travel
 from support.joiner import make_joiner
 from support.waiting import wait_until
 from support.webhook_receiver import WebhookReceiver
-from test_zoom_webhooks import deauthorization, deliver, user_event
+from support.zoom_event import deauthorization, deliver, user_event
 
 WEBHOOKS, BOTS = "/api/v1/webhooks", "/api/v1/bots"
 

@@ -17,7 +17,7 @@ from support.failpoint import is_stopped
 from support.fastcgi import KeptConnection
 from support.processes import pids_of
 from support.waiting import wait_until
-from test_zoom_webhooks import APPS, SHARED, deliver, made_up_id, meeting_event, signed
+from support.zoom_event import APPS, SHARED, deliver, made_up_id, meeting_event, signed
 
 STRANGERS = {"id": "a-host-without-connection", "account_id": "an-account"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from support import time_travel
 from support.joiner import make_joiner
-from test_zoom_webhooks import deauthorization, deliver, meeting_event, user_event
+from support.zoom_event import deauthorization, deliver, meeting_event, user_event
 
 APPS, CONNECTIONS = "/api/v1/zoom_oauth_apps", "/api/v1/zoom_oauth_connections"
 NOTHING = {"event": None, "meeting_id": None, "code": None, "error": None, "zoom": None}

@@ -15,8 +15,8 @@ from support.stack import BUILD, ROOT
 from support.token_callback import TokenCallback, attendee_body
 from support.waiting import wait_until
 from support.webhook_receiver import WebhookReceiver, answers
+from support.zoom_event import SHARED, deliver, made_up_id, meeting_event, milliseconds
 from test_token_callbacks import SIGNING_SECRET
-from test_zoom_webhooks import SHARED, deliver, made_up_id, meeting_event, milliseconds
 
 REQUESTS = "hallpass_http_requests_total"
 REQUEST_TIME = "hallpass_http_request_duration_seconds"

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from support.waiting import wait_until
+from support.zoom_event import SHARED, deliver, user_event
 from support.zoom_user import REDIRECT_URI, connect_user
-from test_zoom_webhooks import SHARED, deliver, user_event
 
 APPS, BOTS = "/api/v1/zoom_oauth_apps", "/api/v1/bots"
 CONNECTIONS = "/api/v1/zoom_oauth_connections"

@@ -3,8 +3,8 @@
 import pytest
 
 from kill_points import in_background
+from support.zoom_event import APPS, SHARED, deliver
 from test_event_intake import Intake, new_event
-from test_zoom_webhooks import APPS, SHARED, deliver
 
 
 @pytest.fixture
