@@ -15,13 +15,7 @@ unsigned char *HMAC(const void *digest, const void *key, int key_size, const cha
 
 local THREADS_MAX = 1000
 local FIRST_MEETING_ID = 71000000000
-local threads = 0
 local mac, mac_size = ffi.new("unsigned char[32]"), ffi.new("unsigned int[1]")
-
-function setup(thread)
-	thread:set("number", threads)
-	threads = threads + 1
-end
 
 function init(arguments)
 	notes = assert(io.open(arguments[1] .. "." .. number, "w"))
@@ -63,4 +57,4 @@ function response(status)
 	end
 end
 
-dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "summary.lua")
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "threads.lua")

@@ -3,13 +3,6 @@
 --
 --   wrk -t N -c N -s tokens.lua URL -- NOTES KEY BOT…     thread T notes in NOTES.T
 
-local threads = 0
-
-function setup(thread)
-	thread:set("number", threads)
-	threads = threads + 1
-end
-
 function init(arguments)
 	notes = assert(io.open(arguments[1] .. "." .. number, "w"))
 	key = arguments[2]
@@ -30,4 +23,4 @@ function response(status, headers, body)
 	end
 end
 
-dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "summary.lua")
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "threads.lua")

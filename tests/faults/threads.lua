@@ -1,4 +1,12 @@
--- Prints at the end of a run of wrk what it counted, as a line of JSON.
+-- For either side of test_kill_under_load.py: each thread of wrk has its `number`, and what they all counted is
+-- printed at the end as a line of JSON.
+
+local threads = 0
+
+function setup(thread)
+	thread:set("number", threads)
+	threads = threads + 1
+end
 
 function done(summary)
 	local errors = summary.errors
