@@ -1,5 +1,6 @@
 #include "support/test_database.h"
 
+#include "base/key_file.h"
 #include "store/db_gate.h"
 #include "store/migrate.h"
 #include "store/statement.h"
@@ -77,6 +78,17 @@ struct db *test_database_connect(const struct test_database *database, struct db
 
 	require(db_open(&db, database->path, gate, &err), &err);
 	return db;
+}
+
+struct keyring *test_database_keyring(const struct test_database *database, const char *name)
+{
+	char path[TEST_PATH_BYTES];
+	struct keyring *keyring = NULL;
+	struct error err = {0};
+
+	test_database_path(database, name, path);
+	require(key_file_create(path, &err) && keyring_open(&keyring, path, &err), &err);
+	return keyring;
 }
 
 int64_t test_database_number(struct db *db, const char *sql)

@@ -5,6 +5,7 @@
 #ifndef SUPPORT_TEST_DATABASE_H
 #define SUPPORT_TEST_DATABASE_H
 
+#include "base/keyring.h"
 #include "store/db.h"
 
 enum { TEST_PATH_BYTES = 256 };
@@ -29,6 +30,9 @@ struct db *test_database_connect(const struct test_database *database, struct db
 /* The path of a file of that name in the folder; the text is the caller's buffer. */
 const char *test_database_path(const struct test_database *database, const char *name,
 			       char path[static TEST_PATH_BYTES]);
+
+/* A key file of that name in the folder, made now, with one key. */
+struct keyring *test_database_keyring(const struct test_database *database, const char *name);
 
 /* A number that SQL of the test's own, a constant, finds; -1 for NULL and where there is no row. */
 int64_t test_database_number(struct db *db, const char *sql);

@@ -1,5 +1,4 @@
 /* Of the tokens of two databases the newest are kept, where they open. */
-#include "base/key_file.h"
 #include "store/credentials.h"
 #include "store/newer_credentials.h"
 #include "store/refresh_attempt.h"
@@ -15,18 +14,6 @@
 #include <cmocka.h>
 
 static const instant now = 1000 * DAY;
-
-static struct keyring *fresh_keyring(const struct test_database *database, const char *name)
-{
-	char path[TEST_PATH_BYTES];
-	struct keyring *keyring = NULL;
-	struct error err = {0};
-
-	test_database_path(database, name, path);
-	must(key_file_create(path, &err), &err);
-	must(keyring_open(&keyring, path, &err), &err);
-	return keyring;
-}
 
 /* Ada's tokens for the times-th time, which is their generation. */
 static void give(struct db *db, struct keyring *keyring, int times)
@@ -75,7 +62,7 @@ static void newer_ones_are_taken_whole_and_are_due_at_once(void **state)
 {
 	SCOPED(test_database_release) struct test_database to = test_rows_open();
 	SCOPED(test_database_release) struct test_database from = test_rows_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&to, "keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&to, "keys");
 	SCOPED(arena_release) struct arena arena = {0};
 	const struct connection ada = {.public_id = "zoauth_1", .project_id = TEST_PROJECT};
 	const struct seal_place place = credentials_refresh_token_place(&ada);
@@ -112,7 +99,7 @@ static void what_is_as_new_or_newer_stays_but_for_a_refresh_that_was_interrupted
 {
 	SCOPED(test_database_release) struct test_database to = test_rows_open();
 	SCOPED(test_database_release) struct test_database from = test_rows_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&to, "keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&to, "keys");
 	struct error err = {0};
 
 	(void)state;
@@ -144,8 +131,8 @@ static void tokens_of_another_user_erased_ones_and_unreadable_ones_are_not_taken
 	for (size_t i = 0; i <= COUNT_OF(harms); i++) {
 		SCOPED(test_database_release) struct test_database to = test_rows_open();
 		SCOPED(test_database_release) struct test_database from = test_rows_open();
-		SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&to, "keys");
-		SCOPED(keyring_close) struct keyring *lost = fresh_keyring(&from, "keys");
+		SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&to, "keys");
+		SCOPED(keyring_close) struct keyring *lost = test_database_keyring(&from, "keys");
 		SCOPED(arena_release) struct arena arena = {0};
 		struct error err = {0};
 

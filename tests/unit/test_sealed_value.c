@@ -1,4 +1,3 @@
-#include "base/key_file.h"
 #include "base/keyring.h"
 #include "store/app.h"
 #include "store/authorization.h"
@@ -8,6 +7,7 @@
 #include "store/statement.h"
 #include "store/token_callback.h"
 #include "store/webhook.h"
+#include "support/must.h"
 #include "support/test_database.h"
 
 #include <setjmp.h>
@@ -16,24 +16,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void must(bool is_done, const struct error *err)
-{
-	if (!is_done)
-		fail_msg("%s: %s", err->code, err->message);
-}
-
-static struct keyring *fresh_keyring(const struct test_database *database, const char *name)
-{
-	char path[TEST_PATH_BYTES];
-	struct keyring *keyring = NULL;
-	struct error err = {0};
-
-	test_database_path(database, name, path);
-	must(key_file_create(path, &err), &err);
-	must(keyring_open(&keyring, path, &err), &err);
-	return keyring;
-}
 
 static const char rows_sql[] =
 	"INSERT INTO projects (id, public_id, name, created_at) VALUES (3, 'proj_3', 'p', 0);"
@@ -131,7 +113,7 @@ static void every_column_that_the_schema_calls_sealed_is_known(void **state)
 static void a_fresh_database_has_none(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_database_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&database, "keys");
 	SCOPED(arena_release) struct arena arena = {0};
 
 	(void)state;
@@ -142,7 +124,7 @@ static void a_fresh_database_has_none(void **state)
 static void the_right_keys_open_every_value_in_its_place(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_database_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&database, "keys");
 	SCOPED(arena_release) struct arena arena = {0};
 	struct sealed_value_tally tally;
 
@@ -157,8 +139,9 @@ static void the_right_keys_open_every_value_in_its_place(void **state)
 static void other_keys_open_nothing_and_the_first_values_are_named(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_database_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
-	SCOPED(keyring_close) struct keyring *other = fresh_keyring(&database, "other keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&database, "keys");
+	SCOPED(keyring_close)
+	struct keyring *other = test_database_keyring(&database, "other keys");
 	SCOPED(arena_release) struct arena arena = {0};
 	struct sealed_value_tally tally;
 
@@ -182,9 +165,10 @@ static void the_keys_that_are_missing_are_named_and_their_values_counted(void **
 	static const char webhook_sql[] = "UPDATE zoom_oauth_apps SET webhook_secret = $1";
 	static const char secret_sql[] = "UPDATE webhooks SET secret = $1";
 	SCOPED(test_database_release) struct test_database database = test_database_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
-	SCOPED(keyring_close) struct keyring *lost = fresh_keyring(&database, "lost keys");
-	SCOPED(keyring_close) struct keyring *other = fresh_keyring(&database, "other keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&database, "keys");
+	SCOPED(keyring_close) struct keyring *lost = test_database_keyring(&database, "lost keys");
+	SCOPED(keyring_close)
+	struct keyring *other = test_database_keyring(&database, "other keys");
 	SCOPED(arena_release) struct arena arena = {0};
 	const struct app app = {.public_id = "zoapp_1", .project_id = 3};
 	const struct seal_place place = {"webhooks", "secret", "wh_1", 3};
@@ -222,7 +206,8 @@ static void a_value_that_was_moved_or_altered_is_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(harms); i++) {
 		SCOPED(test_database_release) struct test_database database = test_database_open();
-		SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
+		SCOPED(keyring_close)
+		struct keyring *keyring = test_database_keyring(&database, "keys");
 		SCOPED(arena_release) struct arena arena = {0};
 		struct sealed_value_tally tally;
 		struct error err = {0};
@@ -240,7 +225,7 @@ static void a_value_that_was_moved_or_altered_is_named(void **state)
 static void more_values_than_a_batch_has_are_all_met_once(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_database_open();
-	SCOPED(keyring_close) struct keyring *keyring = fresh_keyring(&database, "keys");
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&database, "keys");
 	SCOPED(arena_release) struct arena arena = {0};
 	struct sealed_value_tally tally;
 	struct error err = {0};
