@@ -116,23 +116,43 @@ static bool is_of_database(const struct error *err)
 	return err->kind == ERROR_BUSY || err->kind == ERROR_STORAGE;
 }
 
-static void store_one_by_one(struct db *db, struct group_member *members)
+/* What it has stored is undone where it fails. False: the transaction is lost, for *why. */
+static bool store_marked(struct transaction *transaction, struct group_member *member,
+			 struct error *why)
 {
-	for (struct group_member *member = members; member != NULL; member = member->next) {
-		group_commit_alone(db, member);
-		if (!member->is_stored && is_of_database(member->err)) {
-			const struct error why = *member->err;
+	struct group_member *next = member->next;
 
-			fail_all(member, &why);
-			return;
-		}
-	}
+	member->next = NULL;
+	member->is_stored = transaction_mark(transaction, member->err) &&
+			    work_together(transaction->db, member, member->err) &&
+			    transaction_keep(transaction, member->err);
+	member->next = next;
+	if (member->is_stored)
+		return true;
+	if (!is_of_database(member->err))
+		return transaction_undo(transaction, why);
+	*why = *member->err;
+	return false;
+}
+
+static bool store_one_by_one(struct db *db, struct group_member *members, struct error *why)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	if (!transaction_begin_first(&transaction, db, why))
+		return false;
+	for (struct group_member *member = members; member != NULL; member = member->next)
+		if (!store_marked(&transaction, member, why))
+			return false;
+	return transaction_commit(&transaction, why);
 }
 
 /*
  * The group is complete when the transaction has begun: who came while another process was waited for is
  * in it, or, if that was in vain, need not wait for it again. Where a member's work fails all of it is
- * undone, and each has a transaction of its own: savepoints would cost those who do not fail.
+ * undone, and done once more in one transaction that each has a part of, which can be undone by itself: so
+ * who fails costs the others no commit. That a part can be undone has its price, which a group of which none
+ * fails does not pay.
  */
 struct group_member *group_commit(struct db *db, struct group_queue *queue)
 {
@@ -141,6 +161,7 @@ struct group_member *group_commit(struct db *db, struct group_queue *queue)
 	const bool began = transaction_begin_first(&transaction, db, &why);
 	struct group_member *members = take_all(queue);
 	const bool worked = began && work_together(db, members, &why);
+	const bool is_anothers = began && !worked && !is_of_database(&why) && members->next != NULL;
 
 	if (worked && transaction_commit(&transaction, &why)) {
 		for (struct group_member *member = members; member != NULL; member = member->next)
@@ -148,9 +169,7 @@ struct group_member *group_commit(struct db *db, struct group_queue *queue)
 		return members;
 	}
 	transaction_end(&transaction);
-	if (began && !worked && !is_of_database(&why))
-		store_one_by_one(db, members);
-	else
+	if (!is_anothers || !store_one_by_one(db, members, &why))
 		fail_all(members, &why);
 	return members;
 }

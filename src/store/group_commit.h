@@ -13,7 +13,8 @@
  * then is its request answered. It comes out as stored only if its work returned true inside a transaction
  * whose COMMIT, with synchronous = FULL, returned success afterwards: so it is on the disk. Where the work of
  * any member fails, or the COMMIT, all of that transaction is rolled back, and whoever is stored after all
- * is so by a later transaction that committed; the others are told that they are not. A process that dies
+ * is so by a later transaction that committed, of which the part of whoever failed again was rolled back; the
+ * others are told that they are not. A process that dies
  * before the COMMIT is through has answered none of them, and the database rolls back by itself; one that
  * dies after it has stored what somebody will send again, which deduplication makes harmless.
  */

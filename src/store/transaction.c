@@ -37,6 +37,9 @@ static const char begin_write_sql[] = "BEGIN IMMEDIATE";
 static const char begin_read_sql[] = "BEGIN";
 static const char commit_sql[] = "COMMIT";
 static const char rollback_sql[] = "ROLLBACK";
+static const char mark_sql[] = "SAVEPOINT mark";
+static const char keep_sql[] = "RELEASE SAVEPOINT mark";
+static const char undo_sql[] = "ROLLBACK TO SAVEPOINT mark";
 
 static bool run(struct db *db, const char *sql, struct error *err)
 {
@@ -108,6 +111,23 @@ bool transaction_begin(struct transaction *transaction, struct db *db, struct er
 bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
 {
 	return begin(transaction, db, true, err);
+}
+
+bool transaction_mark(struct transaction *transaction, struct error *err)
+{
+	transaction->was_rung_at_mark = transaction->db->rings_on_commit;
+	return run(transaction->db, mark_sql, err);
+}
+
+bool transaction_keep(struct transaction *transaction, struct error *err)
+{
+	return run(transaction->db, keep_sql, err);
+}
+
+bool transaction_undo(struct transaction *transaction, struct error *err)
+{
+	transaction->db->rings_on_commit = transaction->was_rung_at_mark;
+	return run(transaction->db, undo_sql, err) && run(transaction->db, keep_sql, err);
 }
 
 bool transaction_begin_read(struct transaction *transaction, struct db *db, struct error *err)

@@ -15,7 +15,8 @@
 #include "store/db.h"
 
 struct transaction {
-	struct db *db; /* NULL: not open */
+	struct db *db;         /* NULL: not open */
+	bool was_rung_at_mark; /* see transaction_mark() */
 };
 
 bool transaction_begin(struct transaction *transaction, struct db *db, struct error *err)
@@ -33,6 +34,14 @@ bool transaction_begin_first(struct transaction *transaction, struct db *db, str
 bool transaction_commit(struct transaction *transaction, struct error *err) MUST_CHECK;
 
 void transaction_end(struct transaction *transaction);
+
+/*
+ * A part of it that can be undone by itself: from the mark on, until it is kept or undone, with no other
+ * mark in between. False, of undoing too, where the database has lost the whole transaction.
+ */
+bool transaction_mark(struct transaction *transaction, struct error *err) MUST_CHECK;
+bool transaction_keep(struct transaction *transaction, struct error *err) MUST_CHECK;
+bool transaction_undo(struct transaction *transaction, struct error *err) MUST_CHECK;
 
 /* What is written in the transaction that is open is work for the worker: its commit rings the doorbell. */
 void transaction_ring(struct db *db);

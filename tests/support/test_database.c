@@ -2,6 +2,7 @@
 
 #include "base/key_file.h"
 #include "store/db_gate.h"
+#include "store/group_commit.h"
 #include "store/migrate.h"
 #include "store/statement.h"
 
@@ -89,6 +90,17 @@ struct keyring *test_database_keyring(const struct test_database *database, cons
 	test_database_path(database, name, path);
 	require(key_file_create(path, &err) && keyring_open(&keyring, path, &err), &err);
 	return keyring;
+}
+
+int test_database_waiting(const struct db *db)
+{
+	struct group_queue *queue = db_group(db);
+	int count;
+
+	pthread_mutex_lock(&queue->lock);
+	count = queue->count;
+	pthread_mutex_unlock(&queue->lock);
+	return count;
 }
 
 int64_t test_database_number(struct db *db, const char *sql)

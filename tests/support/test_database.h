@@ -27,6 +27,9 @@ void test_database_release(struct test_database *database);
 /* Another connection to the same file: with the same gate as a second thread, else as a second process. */
 struct db *test_database_connect(const struct test_database *database, struct db_gate *gate);
 
+/* How many threads of the db's process wait to be stored together. */
+int test_database_waiting(const struct db *db);
+
 /* The path of a file of that name in the folder; the text is the caller's buffer. */
 const char *test_database_path(const struct test_database *database, const char *name,
 			       char path[static TEST_PATH_BYTES]);

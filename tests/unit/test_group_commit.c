@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/doorbell.h"
 #include "store/db_gate.h"
 #include "store/group_commit.h"
 #include "store/transaction.h"
@@ -10,8 +11,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -24,7 +27,7 @@ struct note {
 	struct db *onlooker;        /* another process, or NULL */
 	int64_t seen_by_onlooker;
 	int number, sum; /* of those of its transaction, where it is the first of them */
-	bool is_begun;
+	bool is_begun, rings;
 	int runs;
 	struct error err;
 	struct group_member member;
@@ -52,6 +55,8 @@ static bool add_note(struct db *db, void *part, struct error *err)
 	note->runs++;
 	if (note->onlooker != NULL)
 		note->seen_by_onlooker = test_notes_count(note->onlooker);
+	if (note->rings)
+		transaction_ring(db);
 	if (note->fails_with != ERROR_NONE)
 		return error_set(err, note->fails_with, "as the test wants it");
 	return test_notes_add(db, note->text, err);
@@ -183,6 +188,79 @@ static void beside_one_that_fails_it_is_done_for_each_of_the_others(void **state
 	assert_int_equal(test_notes_count(database.db), 4);
 	assert_ptr_equal(notes[0].member.next, &notes[1].member);
 	assert_ptr_equal(notes[1].member.next, &notes[2].member);
+}
+
+static void beside_one_that_fails_the_others_are_stored_in_one_commit(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *onlooker = test_database_connect(&database, gate);
+	SCOPED(group_close) struct group_queue queue;
+	struct note notes[] = {{.text = "a"},
+			       {.text = "b", .fails_with = ERROR_NOT_FOUND},
+			       {.text = "c"},
+			       {.text = "d", .onlooker = onlooker, .seen_by_onlooker = -1}};
+
+	(void)state;
+	group_open(&queue);
+	for (size_t i = 0; i < COUNT_OF(notes); i++)
+		assert_int_equal(add(&queue, &notes[i]), i == 0);
+	assert_non_null(group_commit(database.db, &queue));
+	assert_int_equal(notes[3].runs, 1); /* the first time the group did not come that far */
+	assert_int_equal(notes[3].seen_by_onlooker, 0);
+	for (size_t i = 0; i < COUNT_OF(notes); i++)
+		assert_int_equal(notes[i].member.is_stored, i != 1);
+	assert_int_equal(notes[1].err.kind, ERROR_NOT_FOUND);
+	assert_int_equal(test_notes_count(onlooker), 3);
+}
+
+static void whose_work_fails_with_nobody_beside_it_is_tried_once(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(group_close) struct group_queue queue;
+	struct note note = {.text = "a", .fails_with = ERROR_NOT_FOUND};
+
+	(void)state;
+	group_open(&queue);
+	assert_true(add(&queue, &note));
+	assert_non_null(group_commit(database.db, &queue));
+	assert_false(note.member.is_stored);
+	assert_int_equal(note.err.kind, ERROR_NOT_FOUND);
+	assert_int_equal(note.runs, 1);
+}
+
+static bool is_ringing(int bell)
+{
+	struct pollfd poller = {.fd = bell, .events = POLLIN};
+
+	assert_true(poll(&poller, 1, 0) >= 0);
+	return (poller.revents & POLLIN) != 0;
+}
+
+static void the_bell_rings_for_what_is_stored_and_not_for_what_is_undone(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(group_close) struct group_queue queue;
+	struct note notes[] = {{.text = "a"},
+			       {.text = "b", .rings = true, .fails_with = ERROR_CONFLICT},
+			       {.text = "c"}};
+	struct error err = {0};
+	int bell;
+
+	(void)state;
+	must(doorbell_open(database.path, &bell, &err), &err);
+	group_open(&queue);
+	for (int rings = 0; rings <= 1; rings++) {
+		for (size_t i = 0; i < COUNT_OF(notes); i++)
+			assert_int_equal(add(&queue, &notes[i]), i == 0);
+		assert_non_null(group_commit(database.db, &queue));
+		assert_true(group_leave(&queue));
+		assert_int_equal(notes[2].member.is_stored, true);
+		assert_int_equal(is_ringing(bell), rings);
+		notes[0] = (struct note){.text = "d", .rings = true};
+		notes[2] = (struct note){.text = "e"};
+	}
+	close(bell);
 }
 
 static void where_it_fails_for_all_it_is_done_for_each(void **state)
@@ -412,16 +490,6 @@ static void threads_that_wait_are_stored_together_and_told_each_for_itself(void 
 	assert_true(group_leave(db_group(database.db)));
 }
 
-static int count_waiting(struct group_queue *queue)
-{
-	int count;
-
-	pthread_mutex_lock(&queue->lock);
-	count = queue->count;
-	pthread_mutex_unlock(&queue->lock);
-	return count;
-}
-
 /* `stored` becomes what an onlooker sees while it is worked on. */
 static void *store_one(void *argument)
 {
@@ -455,7 +523,7 @@ static void what_is_added_while_the_database_is_held_is_stored_in_one_commit(voi
 		ones[i] = (struct one){&crowd, i};
 		assert_int_equal(pthread_create(&threads[i], NULL, store_one, &ones[i]), 0);
 	}
-	while (count_waiting(db_group(database.db)) < THREADS)
+	while (test_database_waiting(database.db) < THREADS)
 		clock_pause_ms(1);
 	transaction_end(&transaction);
 	for (int i = 0; i < THREADS; i++)
@@ -474,6 +542,9 @@ int main(void)
 		cmocka_unit_test(whose_work_fails_fails_alone),
 		cmocka_unit_test(what_is_enough_once_is_done_once_for_all_of_a_group),
 		cmocka_unit_test(beside_one_that_fails_it_is_done_for_each_of_the_others),
+		cmocka_unit_test(beside_one_that_fails_the_others_are_stored_in_one_commit),
+		cmocka_unit_test(whose_work_fails_with_nobody_beside_it_is_tried_once),
+		cmocka_unit_test(the_bell_rings_for_what_is_stored_and_not_for_what_is_undone),
 		cmocka_unit_test(where_it_fails_for_all_it_is_done_for_each),
 		cmocka_unit_test(
 			a_group_that_finds_the_database_held_is_refused_whole_after_one_wait),

@@ -60,6 +60,29 @@ static void a_transaction_rolls_back_at_the_end_of_its_scope(void **state)
 	assert_int_equal(err.kind, ERROR_CONFLICT);
 }
 
+static void a_part_of_a_transaction_is_undone_by_itself(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	(void)state;
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	for (int is_kept = 0; is_kept <= 1; is_kept++) {
+		must(transaction_mark(&transaction, &err), &err);
+		must(test_notes_add(database.db, "undone, and then kept", &err), &err);
+		must(is_kept ? transaction_keep(&transaction, &err)
+			     : transaction_undo(&transaction, &err),
+		     &err);
+		assert_int_equal(test_notes_count(database.db), is_kept);
+	}
+	must(transaction_mark(&transaction, &err), &err);
+	assert_false(test_notes_add(database.db, "undone, and then kept", &err));
+	must(transaction_undo(&transaction, &err), &err);
+	must(transaction_commit(&transaction, &err), &err);
+	assert_int_equal(test_notes_count(database.db), 1);
+}
+
 static void a_snapshot_does_not_see_what_is_committed_after_it_began(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
@@ -360,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_committed_is_there_for_another_process),
 		cmocka_unit_test(a_transaction_rolls_back_at_the_end_of_its_scope),
+		cmocka_unit_test(a_part_of_a_transaction_is_undone_by_itself),
 		cmocka_unit_test(a_snapshot_does_not_see_what_is_committed_after_it_began),
 		cmocka_unit_test(a_second_writer_is_busy_after_its_time_and_can_write_afterwards),
 		cmocka_unit_test(waiting_for_threads_and_for_processes_together_takes_no_longer),
