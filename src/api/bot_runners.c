@@ -10,16 +10,24 @@
 #include "http/input.h"
 #include "http/json.h"
 #include "store/connection.h"
-#include "store/transaction.h"
 
 #include <string.h>
 
-static bool read_claim(struct context *context, json_t *body, struct lease_request *claim,
+struct claim {
+	struct lease_request request;
+	instant now;
+	bool found; /* what follows is set */
+	struct bot bot;
+	const char *token;
+};
+
+static bool read_claim(struct context *context, json_t *body, struct claim *claim,
 		       struct error *err)
 {
 	struct input input = input_of_json(context->arena, body);
 
-	*claim = (struct lease_request){
+	claim->now = context_now(context);
+	claim->request = (struct lease_request){
 		.project_id = context->project_id,
 		.runner_id = input_string(&input, "runner_id", INPUT_REQUIRED, RUNNER_ID_BYTES_MAX),
 		.lease_s = (int)input_int(&input, "lease_s", LEASE_S_MIN, LEASE_S_MAX,
@@ -28,43 +36,42 @@ static bool read_claim(struct context *context, json_t *body, struct lease_reque
 	return input_end(&input, err);
 }
 
-/* Runners ask all the time, mostly in vain: those need not wait for the right to write. */
-static bool claim_bot(struct context *context, const struct lease_request *claim, bool *found,
-		      struct bot *bot, const char **token, struct error *err)
+static bool take_bot(struct context *context, void *part, struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	const instant now = context_now(context);
+	struct claim *claim = part;
 
-	if (!lease_is_worth_claiming(context->db, claim->project_id, now, found, err))
-		return false;
-	return !*found ||
-	       (transaction_begin(&transaction, context->db, err) &&
-		lease_claim(context->db, context->arena, claim, now, found, bot, token, err) &&
-		transaction_commit(&transaction, err));
+	return lease_claim(context->db, context->arena, &claim->request, claim->now, &claim->found,
+			   &claim->bot, &claim->token, err);
+}
+
+/* Runners ask all the time, mostly in vain: those need not wait for the right to write. */
+static bool claim_bot(struct context *context, struct claim *claim, struct error *err)
+{
+	return lease_is_worth_claiming(context->db, claim->request.project_id, claim->now,
+				       &claim->found, err) &&
+	       (!claim->found || context_store(context, take_bot, claim, err));
 }
 
 bool post_bot_claim(struct context *context, const struct request *request,
 		    struct response *response, struct error *err)
 {
 	SCOPED(json_decrefp) json_t *body = NULL;
-	struct lease_request claim;
+	struct claim claim = {0};
 	json_t *bot_json, *json;
-	const char *token;
-	struct bot bot;
-	bool found;
 
 	if (!request_json(request, false, &body, err) || !read_claim(context, body, &claim, err) ||
-	    !claim_bot(context, &claim, &found, &bot, &token, err))
+	    !claim_bot(context, &claim, err))
 		return false;
 	response->status = 204;
-	if (!found)
+	if (!claim.found)
 		return true;
-	if (!bot_render(context, &bot, &bot_json, err))
+	if (!bot_render(context, &claim.bot, &bot_json, err))
 		return false;
 	json = json_object();
 	json_object_set_new(json, "bot", bot_json);
-	json_object_set_new(json, "lease_token", json_string(token));
-	json_object_set_new(json, "lease_expires_at", json_instant_or_null(bot.lease_expires_at));
+	json_object_set_new(json, "lease_token", json_string(claim.token));
+	json_object_set_new(json, "lease_expires_at",
+			    json_instant_or_null(claim.bot.lease_expires_at));
 	respond_json(response, context->arena, 200, json);
 	return true;
 }
@@ -78,8 +85,10 @@ static bool find_leased(struct context *context, const struct request *request, 
 }
 
 struct heartbeat {
+	const struct request *request;
 	const char *lease_token;
 	int lease_s; /* 0: as before */
+	struct bot bot;
 };
 
 static bool read_heartbeat(struct context *context, json_t *body, struct heartbeat *heartbeat,
@@ -93,30 +102,40 @@ static bool read_heartbeat(struct context *context, json_t *body, struct heartbe
 	return input_end(&input, err);
 }
 
+static bool extend_lease(struct context *context, void *part, struct error *err)
+{
+	struct heartbeat *heartbeat = part;
+
+	return find_leased(context, heartbeat->request, heartbeat->lease_token, &heartbeat->bot,
+			   err) &&
+	       lease_extend(context->db, &heartbeat->bot, heartbeat->lease_s, context_now(context),
+			    err);
+}
+
 bool post_bot_heartbeat(struct context *context, const struct request *request,
 			struct response *response, struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
 	SCOPED(json_decrefp) json_t *body = NULL;
-	struct heartbeat heartbeat;
-	struct bot bot;
+	struct heartbeat heartbeat = {.request = request};
 	json_t *json;
 
 	if (!request_json(request, false, &body, err) ||
 	    !read_heartbeat(context, body, &heartbeat, err) ||
-	    !transaction_begin(&transaction, context->db, err) ||
-	    !find_leased(context, request, heartbeat.lease_token, &bot, err) ||
-	    !lease_extend(context->db, &bot, heartbeat.lease_s, context_now(context), err) ||
-	    !transaction_commit(&transaction, err) || !bot_render(context, &bot, &json, err))
+	    !context_store(context, extend_lease, &heartbeat, err) ||
+	    !bot_render(context, &heartbeat.bot, &json, err))
 		return false;
-	json_object_set_new(json, "lease_expires_at", json_instant_or_null(bot.lease_expires_at));
+	json_object_set_new(json, "lease_expires_at",
+			    json_instant_or_null(heartbeat.bot.lease_expires_at));
 	respond_json(response, context->arena, 200, json);
 	return true;
 }
 
 struct report {
+	const struct request *request;
 	const char *lease_token;
 	struct bot_event event;
+	struct bot bot;
+	bool wakes_worker;
 };
 
 static const char *read_sub_type(struct input *input, const char *type)
@@ -181,37 +200,36 @@ static bool probe_connection(struct context *context, const struct bot *bot,
 				      wakes_worker, err);
 }
 
-/* An event is a sign of life as well. */
-static bool apply(struct context *context, struct bot *bot, const struct bot_event *event,
-		  bool *wakes_worker, struct error *err)
+static bool apply(struct context *context, struct report *report, struct error *err)
 {
+	return life_apply(context->db, context->arena, &report->bot, &report->event, err) &&
+	       probe_connection(context, &report->bot, &report->event, &report->wakes_worker, err);
+}
+
+/* An event is a sign of life as well. */
+static bool record_event(struct context *context, void *part, struct error *err)
+{
+	struct report *report = part;
 	bool is_repeated;
 
-	if (!is_repetition(context, bot, event, &is_repeated, err))
-		return false;
-	if (!is_repeated && (!life_apply(context->db, context->arena, bot, event, err) ||
-			     !probe_connection(context, bot, event, wakes_worker, err)))
-		return false;
-	return lease_extend(context->db, bot, 0, event->created_at, err);
+	report->wakes_worker = false;
+	return find_leased(context, report->request, report->lease_token, &report->bot, err) &&
+	       is_repetition(context, &report->bot, &report->event, &is_repeated, err) &&
+	       (is_repeated || apply(context, report, err)) &&
+	       lease_extend(context->db, &report->bot, 0, report->event.created_at, err);
 }
 
 bool post_bot_event(struct context *context, const struct request *request,
 		    struct response *response, struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
 	SCOPED(json_decrefp) json_t *body = NULL;
-	bool wakes_worker = false;
-	struct report report;
-	struct bot bot;
+	struct report report = {.request = request};
 
 	if (!request_json(request, false, &body, err) ||
 	    !read_report(context, body, &report, err) ||
-	    !transaction_begin(&transaction, context->db, err) ||
-	    !find_leased(context, request, report.lease_token, &bot, err) ||
-	    !apply(context, &bot, &report.event, &wakes_worker, err) ||
-	    !transaction_commit(&transaction, err))
+	    !context_store(context, record_event, &report, err))
 		return false;
-	if (wakes_worker)
+	if (report.wakes_worker)
 		doorbell_ring(context->process->config.database);
-	return respond_bot(context, response, 200, &bot, err);
+	return respond_bot(context, response, 200, &report.bot, err);
 }

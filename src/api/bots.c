@@ -14,7 +14,6 @@
 #include "serve/context.h"
 #include "store/bot.h"
 #include "store/connection.h"
-#include "store/transaction.h"
 #include "zoom/meeting_url.h"
 
 #include <string.h>
@@ -66,25 +65,35 @@ static bool respond_new_bot(struct context *context, struct response *response,
 	return true;
 }
 
+struct new_bot {
+	struct bot asked; /* as the body has it */
+	struct bot bot;
+	struct bot_webhooks webhooks;
+};
+
+static bool add_bot(struct context *context, void *part, struct error *err)
+{
+	struct new_bot *new = part;
+
+	new->bot = new->asked;
+	return plan(context, &new->bot, err) &&
+	       bot_add(context->db, context->arena, &new->bot, err) &&
+	       bot_webhooks_add(context, &new->bot, &new->webhooks, err);
+}
+
 bool post_bot(struct context *context, const struct request *request, struct response *response,
 	      struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
 	SCOPED(json_decrefp) json_t *body = NULL;
 	const bool allow_private_urls = context->process->config.allow_private_urls;
-	struct bot bot = bot_input_new(context->project_id);
-	struct bot_webhooks webhooks;
+	struct new_bot new = {.asked = bot_input_new(context->project_id)};
 
-	bot.updated_at = context_now(context);
-	if (!request_json(request, false, &body, err) ||
-	    !bot_input_read_new(context->arena, body, bot.updated_at, allow_private_urls, &bot,
-				&webhooks, err) ||
-	    !transaction_begin(&transaction, context->db, err) || !plan(context, &bot, err) ||
-	    !bot_add(context->db, context->arena, &bot, err) ||
-	    !bot_webhooks_add(context, &bot, &webhooks, err) ||
-	    !transaction_commit(&transaction, err))
-		return false;
-	return respond_new_bot(context, response, &bot, &webhooks, err);
+	new.asked.updated_at = context_now(context);
+	return request_json(request, false, &body, err) &&
+	       bot_input_read_new(context->arena, body, new.asked.updated_at, allow_private_urls,
+				  &new.asked, &new.webhooks, err) &&
+	       context_store(context, add_bot, &new, err) &&
+	       respond_new_bot(context, response, &new.bot, &new.webhooks, err);
 }
 
 /* Any form of a meeting's link finds it. */
@@ -159,74 +168,85 @@ static bool refuse_after_joining(const struct bot *bot, const char *what, struct
 			      bot->state);
 }
 
-/* What the body asks for, if the bot's state allows it. */
-static bool change(struct context *context, json_t *body, struct bot *bot, struct error *err)
-{
-	const bool is_metadata_only = bot_input_is_metadata_only(body);
+/* What is stored of a bot that is there: what is asked for, and what becomes of the bot. */
+struct bot_change {
+	const struct request *request;
+	json_t *body;
+	struct bot bot;
+};
 
+/* In one transaction, so that nobody begins to join with what is being changed. */
+static bool change_bot(struct context *context, void *part, struct error *err)
+{
+	struct bot_change *change = part;
+	struct bot *bot = &change->bot;
+	const bool is_metadata_only = bot_input_is_metadata_only(change->body);
+
+	if (!bot_of_request(context, change->request, bot, err))
+		return false;
 	bot->updated_at = context_now(context);
 	return (is_metadata_only ||
 		refuse_after_joining(bot, "all but metadata can be changed", err)) &&
-	       bot_input_read_change(context->arena, body, bot->updated_at, bot, err) &&
+	       bot_input_read_change(context->arena, change->body, bot->updated_at, bot, err) &&
 	       (is_metadata_only || plan(context, bot, err)) &&
 	       bot_change(context->db, context->arena, bot, err);
 }
 
-/* In one transaction, so that nobody begins to join with what is being changed. */
 bool patch_bot(struct context *context, const struct request *request, struct response *response,
 	       struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
 	SCOPED(json_decrefp) json_t *body = NULL;
-	struct bot bot;
+	struct bot_change change = {.request = request};
 
-	if (!request_json(request, false, &body, err) ||
-	    !transaction_begin(&transaction, context->db, err) ||
-	    !bot_of_request(context, request, &bot, err) || !change(context, body, &bot, err) ||
-	    !transaction_commit(&transaction, err))
+	if (!request_json(request, false, &body, err))
 		return false;
-	return respond_bot(context, response, 200, &bot, err);
+	change.body = body;
+	return context_store(context, change_bot, &change, err) &&
+	       respond_bot(context, response, 200, &change.bot, err);
+}
+
+static bool remove_bot(struct context *context, void *part, struct error *err)
+{
+	struct bot_change *change = part;
+
+	return bot_of_request(context, change->request, &change->bot, err) &&
+	       refuse_after_joining(&change->bot, "it can be deleted", err) &&
+	       bot_remove(context->db, change->bot.id, err);
 }
 
 bool delete_bot(struct context *context, const struct request *request, struct response *response,
 		struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	struct bot bot;
+	struct bot_change change = {.request = request};
 
-	if (!transaction_begin(&transaction, context->db, err) ||
-	    !bot_of_request(context, request, &bot, err) ||
-	    !refuse_after_joining(&bot, "it can be deleted", err) ||
-	    !bot_remove(context->db, bot.id, err) || !transaction_commit(&transaction, err))
+	if (!context_store(context, remove_bot, &change, err))
 		return false;
 	respond_json(response, context->arena, 200, json_object());
 	return true;
 }
 
 /* The runner hears of it with its next sign of life. Asked again, it is still leaving. */
-static bool leave(struct context *context, struct bot *bot, struct error *err)
+static bool call_bot_back(struct context *context, void *part, struct error *err)
 {
 	const struct bot_event event = {EVENT_LEAVE_REQUESTED, SUB_TYPE_USER_REQUESTED, NULL,
 					context_now(context)};
+	struct bot_change *change = part;
 
-	return strcmp(bot->state, "leaving") == 0 ||
-	       life_apply(context->db, context->arena, bot, &event, err);
+	return bot_of_request(context, change->request, &change->bot, err) &&
+	       (strcmp(change->bot.state, "leaving") == 0 ||
+		life_apply(context->db, context->arena, &change->bot, &event, err));
 }
 
 bool post_bot_leave(struct context *context, const struct request *request,
 		    struct response *response, struct error *err)
 {
-	SCOPED(transaction_end) struct transaction transaction = {0};
 	SCOPED(json_decrefp) json_t *body = NULL;
+	struct bot_change change = {.request = request};
 	struct input input;
-	struct bot bot;
 
 	if (!request_json(request, true, &body, err))
 		return false;
 	input = input_of_json(context->arena, body);
-	if (!input_end(&input, err) || !transaction_begin(&transaction, context->db, err) ||
-	    !bot_of_request(context, request, &bot, err) || !leave(context, &bot, err) ||
-	    !transaction_commit(&transaction, err))
-		return false;
-	return respond_bot(context, response, 200, &bot, err);
+	return input_end(&input, err) && context_store(context, call_bot_back, &change, err) &&
+	       respond_bot(context, response, 200, &change.bot, err);
 }

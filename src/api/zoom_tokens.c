@@ -41,20 +41,28 @@ static json_t *tokens_json(const struct bot *bot, const struct join_tokens *toke
 	return json;
 }
 
+static bool store_join_flow(struct context *context, void *part, struct error *err)
+{
+	const struct bot *bot = part;
+
+	return bot_set_join_flow(context->db, bot, context_now(context), err);
+}
+
 /*
  * Plans, mints and remembers how it went. Where the database fails the tokens are those that there
  * are by then, and err says why for the log.
  */
-static bool mint(struct broker *broker, struct bot *bot, struct join_tokens *tokens,
+static bool mint(struct context *context, struct bot *bot, struct join_tokens *tokens,
 		 struct error *err)
 {
+	struct broker broker = broker_of(context);
 	struct join_plan plan;
 
-	if (!bot_plan_make(broker, bot, &plan, err))
+	if (!bot_plan_make(&broker, bot, &plan, err))
 		return false;
-	join_tokens_mint(broker, &plan, tokens);
+	join_tokens_mint(&broker, &plan, tokens);
 	return !bot_plan_note(bot, tokens->is_token_flow, tokens->reason, &plan) ||
-	       bot_set_join_flow(broker->db, bot, clock_now(broker->clock), err);
+	       context_store(context, store_join_flow, bot, err);
 }
 
 /* Where the database fails nothing is known, and err says why for the log. */
@@ -93,7 +101,6 @@ bool post_bot_zoom_tokens(struct context *context, const struct request *request
 			  struct response *response, struct error *err)
 {
 	const char *public_id = request_path_parameter(request, "id");
-	struct broker broker = broker_of(context);
 	struct join_tokens tokens = {0};
 	struct bot bot = {0};
 	bool found = false;
@@ -104,7 +111,7 @@ bool post_bot_zoom_tokens(struct context *context, const struct request *request
 		return error_set(err, ERROR_NOT_FOUND, "there is no such bot in this project");
 	if (is_read && bot_is_final(&bot))
 		tokens.reason = "bot_has_ended";
-	else if ((!is_read || !mint(&broker, &bot, &tokens, err)) && !tokens.is_token_flow &&
+	else if ((!is_read || !mint(context, &bot, &tokens, err)) && !tokens.is_token_flow &&
 		 tokens.reason == NULL)
 		tokens.reason = arena_strdup(context->arena, err->code);
 	explain(&tokens, err);

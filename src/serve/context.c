@@ -7,6 +7,38 @@ bool context_open_db(struct context *context, struct error *err)
 	return context->db != NULL || process_open_db(context->process, &context->db, err);
 }
 
+struct stored {
+	struct context *context;
+	bool (*work)(struct context *context, void *part, struct error *err);
+	void *part;
+};
+
+/*
+ * On the thread that leads the group, with its database in place of our own. Nobody else is at the context
+ * or its arena meanwhile: the thread that they belong to waits in group_store() until the group is through,
+ * and the group's lock, which is taken between any two of these, lets each see what the other left.
+ */
+static bool work_on(struct db *db, void *part, struct error *err)
+{
+	const struct stored *stored = part;
+	struct db *own = stored->context->db;
+	bool worked;
+
+	stored->context->db = db;
+	worked = stored->work(stored->context, stored->part, err);
+	stored->context->db = own;
+	return worked;
+}
+
+bool context_store(struct context *context,
+		   bool (*work)(struct context *context, void *part, struct error *err), void *part,
+		   struct error *err)
+{
+	struct stored stored = {context, work, part};
+
+	return group_store(context->db, work_on, &stored, err);
+}
+
 void context_release(struct context *context)
 {
 	db_close(&context->db);

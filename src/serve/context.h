@@ -50,6 +50,16 @@ struct context {
 /* Opens this thread's database unless it is open; before anything that takes long is done. */
 bool context_open_db(struct context *context, struct error *err) MUST_CHECK;
 
+/*
+ * Has `work` done in a transaction of the process's threads that have something to store at that moment: one
+ * commit for all of them. The context's database is open. The work finds the same context, on whose
+ * `db` it reads and writes; it fails for itself alone, and may be done more than once, with what it
+ * stored before undone: only the last time counts, so it sets all that it leaves in `part`.
+ */
+bool context_store(struct context *context,
+		   bool (*work)(struct context *context, void *part, struct error *err), void *part,
+		   struct error *err) MUST_CHECK;
+
 /* The end of the thread. */
 void context_release(struct context *context);
 
