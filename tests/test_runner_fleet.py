@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from support.preload import slow_disk
 from support.runner import BOTS, Runner
 from support.stack import ROOT
 from support.time_travel import now, write
@@ -30,24 +31,32 @@ def work(api, start, claimed):
         runner.go("joined_meeting")
 
 
-def test_a_hundred_runners_share_a_thousand_bots_each_handed_out_once(private_stack):
-    stack = private_stack(processes=3)
-    api = stack.create_project().api
-    with ThreadPoolExecutor(8) as pool:
-        made = {bot["id"] for bot in pool.map(lambda _: make(api), range(BOT_COUNT))}
+def share(stack, api, count):
+    """All runners share so many bots; each is handed out once, and no request is refused."""
+    with ThreadPoolExecutor(RUNNERS) as pool:
+        made = {bot["id"] for bot in pool.map(lambda _: make(api), range(count))}
     claimed, start = [], threading.Barrier(RUNNERS)  # appending is atomic
     with ThreadPoolExecutor(RUNNERS) as pool:
         for work_done in [pool.submit(work, api, start, claimed) for _ in range(RUNNERS)]:
             work_done.result()
-    assert len(made) == BOT_COUNT
+    assert len(made) == count
     assert Counter(claimed) == Counter(made)
     rows = stack.database.rows("SELECT count(*) AS count, count(DISTINCT lease_token_sha256) AS tokens,"
                                " count(DISTINCT runner_id) AS runners FROM bots WHERE state = 'joined_not_recording'")
-    assert rows[0]["count"] == rows[0]["tokens"] == BOT_COUNT
+    assert rows[0]["count"] == rows[0]["tokens"] == count
     assert rows[0]["runners"] > RUNNERS // 2
     events = stack.database.rows("SELECT type, count(*) AS count FROM bot_events GROUP BY type")
-    assert {row["type"]: row["count"] for row in events} == {
-        "join_requested": BOT_COUNT, "joined_meeting": BOT_COUNT}
+    assert {row["type"]: row["count"] for row in events} == {"join_requested": count, "joined_meeting": count}
+
+
+def test_a_hundred_runners_share_a_thousand_bots_each_handed_out_once(private_stack):
+    stack = private_stack(processes=3)
+    share(stack, stack.create_project().api, BOT_COUNT)
+
+
+def test_on_a_disk_that_takes_20_ms_a_sync_none_of_a_hundred_runners_is_refused(private_stack, tmp_path):
+    stack = private_stack(processes=3, **slow_disk(tmp_path, 20))
+    share(stack, stack.create_project().api, 500)
 
 
 def test_plain_cgi_processes_at_once_hand_each_bot_out_once(project):
@@ -62,6 +71,7 @@ RUNNER_PROCESS = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from support.http_client import Api
+from support.preload import slow_disk
 from support.runner import Runner
 runner = Runner(Api(sys.argv[2], sys.argv[3]), "killed")
 print(runner.claim()["id"], flush=True)

@@ -15,6 +15,7 @@ import pytest
 from support import landlock
 from support.cgi import program_of
 from support.joiner import make_joiner
+from support.preload import build_library
 from support.processes import pids_of
 from support.stack import BUILD, ROOT
 from support.waiting import wait_until
@@ -36,10 +37,7 @@ needs_landlock = pytest.mark.skipif(VERSION < 1, reason="this machine's kernel h
 
 @pytest.fixture(scope="session")
 def intruder_library(tmp_path_factory):
-    library = tmp_path_factory.mktemp("intruder") / "intruder.so"
-    subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
-                    library, ROOT / "tests/support/intruder.c", "-ldl"], check=True, timeout=60)
-    return library
+    return build_library("intruder", tmp_path_factory.mktemp("intruder"))
 
 
 class Intruder:
