@@ -9,6 +9,7 @@ import pytest
 from support.http_client import description
 from support.secret_register import SecretRegister
 from support.stack import Stack
+from support.state_directory import in_memory
 from support.web_host import NOT_ON_A_WEB_HOST, SERVERS, WebHost
 from support.zoom_event import Host
 from support.zoom_user import connect_user as connect, register_app as register
@@ -95,18 +96,26 @@ def server(request):
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory, zoom, secrets, server, stack_settings):
-    stack = run_stack(tmp_path_factory.mktemp("stack"), zoom, secrets, server, **stack_settings)
-    yield stack
-    end_stack(stack, zoom)
+def state_directory(tmp_path_factory):
+    """`with state_directory("stack") as directory:` for one stack."""
+    return lambda name: in_memory(tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="session")
+def stack(state_directory, zoom, secrets, server, stack_settings):
+    with state_directory("stack") as directory:
+        stack = run_stack(directory, zoom, secrets, server, **stack_settings)
+        yield stack
+        end_stack(stack, zoom)
 
 
 @pytest.fixture
-def private_stack(tmp_path_factory, zoom, secrets, server):
+def private_stack(state_directory, zoom, secrets, server):
     """`private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1500)`: a stack for this test alone, with settings of its own."""
     with contextlib.ExitStack() as at_end:
         def make(**settings):
-            stack = run_stack(tmp_path_factory.mktemp("private"), zoom, secrets, server, **settings)
+            directory = at_end.enter_context(state_directory("private"))
+            stack = run_stack(directory, zoom, secrets, server, **settings)
             at_end.callback(end_stack, stack, zoom)
             return stack
 

@@ -41,12 +41,13 @@ def ask_status(stack, **variables):
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory, zoom, secrets):
+def watched(state_directory, zoom, secrets):
     """A stack that nobody else asks, with three processes of each responder."""
     from conftest import end_stack, run_stack
-    stack = run_stack(tmp_path_factory.mktemp("watched"), zoom, secrets, "nginx", processes=3)
-    yield stack
-    end_stack(stack, zoom)
+    with state_directory("watched") as directory:
+        stack = run_stack(directory, zoom, secrets, "nginx", processes=3)
+        yield stack
+        end_stack(stack, zoom)
 
 
 class Growth:

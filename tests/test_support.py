@@ -1,13 +1,15 @@
-"""What the tests themselves stand on: the search for secrets, and looking at a database that is somebody else's."""
+"""What the tests themselves stand on: the search for secrets, looking at somebody else's database, state in memory."""
 
 import base64
 import os
 import pathlib
+import socket
 import tempfile
 from urllib.parse import quote
 
 import pytest
 
+from support import state_directory
 from support.database import as_owner_of
 from support.secret_register import SecretRegister
 from support.web_host import NOBODY
@@ -57,3 +59,31 @@ def test_what_is_made_beside_the_file_of_another_user_is_that_users_from_the_fir
             pathlib.Path(folder, "hallpass.db-wal").touch()
         pathlib.Path(folder, "after").touch()
         assert [pathlib.Path(folder, name).stat().st_uid for name in ("hallpass.db-wal", "after")] == [NOBODY, 0]
+
+
+@pytest.fixture
+def memory(tmp_path, monkeypatch):
+    """Some folder plays it: whether this machine has a real one is its own affair."""
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(state_directory, "MEMORY", memory)
+    monkeypatch.setattr(state_directory, "ROOM_BYTES", 0)
+    return memory
+
+
+def test_what_was_in_memory_can_be_read_afterwards(memory, tmp_path):
+    with state_directory.in_memory(tmp_path / "kept") as folder, socket.socket(socket.AF_UNIX) as listening:
+        assert folder.parent == memory
+        (folder / "logs").mkdir()
+        (folder / "logs/worker.log").write_text("what happened")
+        listening.bind(str(folder / "socket"))
+    assert (tmp_path / "kept/logs/worker.log").read_text() == "what happened"
+    assert not folder.exists() and not (tmp_path / "kept/socket").exists()
+
+
+def test_a_machine_without_room_in_memory_has_the_state_on_its_disk(memory, tmp_path, monkeypatch):
+    monkeypatch.setattr(state_directory, "ROOM_BYTES", 1 << 62)
+    with state_directory.in_memory(tmp_path) as folder:
+        assert folder == tmp_path
+    monkeypatch.setattr(state_directory, "MEMORY", tmp_path / "absent")
+    assert state_directory.memory() is None

@@ -707,12 +707,12 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(stack, api, receiver, add,
 # Where nothing is sent
 
 @pytest.fixture(scope="module")
-def strict_stack(tmp_path_factory, zoom, secrets, server):
+def strict_stack(state_directory, zoom, secrets, server):
     """As in production: only https and public addresses."""
-    stack = run_stack(tmp_path_factory.mktemp("strict"), zoom, secrets, server,
-                      HALLPASS_ALLOW_PRIVATE_URLS="false")
-    yield stack
-    end_stack(stack, zoom)
+    with state_directory("strict") as directory:
+        stack = run_stack(directory, zoom, secrets, server, HALLPASS_ALLOW_PRIVATE_URLS="false")
+        yield stack
+        end_stack(stack, zoom)
 
 
 @pytest.mark.parametrize("url", [

@@ -4,6 +4,8 @@ Faults: processes killed and stopped at every step, disks, clocks, locks and net
 marked `short`.
 """
 
+import contextlib
+
 import pytest
 
 from outcomes import Row, is_allowed, lines_of, rows_of
@@ -40,6 +42,12 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="session")
 def stack_settings():
     return {"HALLPASS_ZOOM_TIMEOUT_MS": TIMEOUT_MS}
+
+
+@pytest.fixture(scope="session")
+def state_directory(tmp_path_factory):
+    """On the disk: what happens between a write and its sync is what these are about."""
+    return lambda name: contextlib.nullcontext(tmp_path_factory.mktemp(name))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tempfile
 import threading
 
 from .stack import BUILD, Stack
+from .state_directory import memory
 from .waiting import wait_until
 
 CRON_S = 0.2  # a minute, for tests
@@ -61,7 +62,8 @@ class WebHost(Stack):
     def __init__(self, server, secrets, modules=(), configuration="", **settings):
         """More `modules` and lines of `configuration` are what one host has beyond others."""
         # The folders of pytest are closed to other users.
-        self.home = tempfile.TemporaryDirectory(prefix="hallpass-", ignore_cleanup_errors=True)
+        self.home = tempfile.TemporaryDirectory(
+            prefix="hallpass-", dir=memory(for_programs=True), ignore_cleanup_errors=True)
         self.root = pathlib.Path(self.home.name)
         super().__init__(self.root / "hallpass", secrets, **settings)
         self.server, self.modules, self.configuration = server, modules, configuration
