@@ -177,14 +177,16 @@ CREATE TABLE zoom_meetings (
 CREATE INDEX zoom_meetings_of_connection ON zoom_meetings (connection_id, meeting_id);
 CREATE INDEX zoom_meetings_by_age ON zoom_meetings (known_at);
 
--- Which connected users are inside a meeting, for tokens that only work while their user is there.
+-- Which connected users are inside a meeting, for tokens that only work while their user is there. Who
+-- joins with two devices, or anew before Zoom has missed the one before, is inside more than once.
 CREATE TABLE zoom_meeting_participants (
 	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
 	meeting_id INTEGER NOT NULL,
 	connection_id INTEGER NOT NULL REFERENCES zoom_oauth_connections (id) ON DELETE CASCADE,
+	session TEXT NOT NULL,                      -- Zoom's number of this one joining; '': it did not say
 	is_present INTEGER NOT NULL CHECK (is_present IN (0, 1)),
 	changed_at INTEGER NOT NULL,                -- by Zoom's clock
-	PRIMARY KEY (meeting_id, app_id, connection_id)
+	PRIMARY KEY (meeting_id, app_id, connection_id, session)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX zoom_meeting_participants_of_connection ON zoom_meeting_participants (connection_id);
 CREATE INDEX zoom_meeting_participants_by_age ON zoom_meeting_participants (changed_at);

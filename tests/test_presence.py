@@ -55,10 +55,10 @@ class Scene:
         self.zoom.end_meeting(self.meeting["id"])
 
     def join(self, user_id=None):
-        self.zoom.participant_joined(self.meeting["id"], user_id or self.inside.user_id)
+        return self.zoom.participant_joined(self.meeting["id"], user_id or self.inside.user_id)["session"]
 
-    def leave(self):
-        self.zoom.participant_left(self.meeting["id"], self.inside.user_id)
+    def leave(self, session=None):
+        self.zoom.participant_left(self.meeting["id"], self.inside.user_id, session=session)
 
 
 def run_out(stack, bot):
@@ -94,6 +94,20 @@ def test_a_user_is_present_from_joining_to_leaving(scene):
     scene.join()
     assert scene.presence(bot) is True
     scene.end()
+    assert scene.presence(bot) is False
+
+
+def test_who_is_there_twice_is_present_until_both_are_gone(scene):
+    """With two devices, or back before Zoom has missed who lost the network."""
+    bot = scene.make()
+    scene.start()
+    first, other = scene.join(), scene.join()
+    scene.leave(first)
+    assert scene.presence(bot) is True
+    first = scene.join()
+    scene.leave(first)
+    assert scene.presence(bot) is True
+    scene.leave(other)
     assert scene.presence(bot) is False
 
 

@@ -158,9 +158,10 @@ def test_what_is_old_is_dropped_and_what_is_young_is_kept(stack, app_id, joiner,
     add(meeting, 7 * DAY + HOUR, 5, None, 0)
 
     participant = ("INSERT INTO zoom_meeting_participants (app_id, changed_at, meeting_id,"
-                   " connection_id, is_present) VALUES (?1, ?2, ?3, ?4, 1)")
-    add(participant, 30 * DAY - HOUR, 1, connection_id)
-    add(participant, 30 * DAY + HOUR, 2, connection_id)
+                   " connection_id, session, is_present) VALUES (?1, ?2, ?3, ?4, ?5, 1)")
+    add(participant, 30 * DAY - HOUR, 1, connection_id, "young")
+    add(participant, 30 * DAY + HOUR, 1, connection_id, "old")
+    add(participant, 30 * DAY + HOUR, 2, connection_id, "old")
 
     def left(column, table):
         return [row["it"] for row in stack.database.rows(
@@ -170,7 +171,7 @@ def test_what_is_old_is_dropped_and_what_is_young_is_kept(stack, app_id, joiner,
     assert left("name", "zoom_log") == ["young"]
     assert left("code_sha256", "zoom_authorizations") == [b"to be finished", b"young"]
     assert left("meeting_id", "zoom_meetings") == [1, 3, 4]
-    assert left("meeting_id", "zoom_meeting_participants") == [1]
+    assert left("session", "zoom_meeting_participants") == ["young"]
 
 
 def test_one_clean_up_drops_all_that_is_old_however_much(stack, app_id, clean_up):

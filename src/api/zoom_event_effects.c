@@ -97,12 +97,14 @@ static bool delete_meeting(struct zoom_event_effect *effect, struct error *err)
 static bool note_participant(struct zoom_event_effect *effect, struct error *err)
 {
 	const struct zoom_event *event = effect->event;
-	int64_t user;
+	struct participation participation = {.app_id = effect->app->id,
+					      .meeting_id = event->meeting_id,
+					      .session = event->participant_session};
 
-	if (!find_user_id(effect, event->participant_user_id, &user, err))
+	if (!find_user_id(effect, event->participant_user_id, &participation.connection_id, err))
 		return false;
-	return user == 0 ||
-	       participant_note(effect->db, effect->app->id, event->meeting_id, user,
+	return participation.connection_id == 0 ||
+	       participant_note(effect->db, &participation,
 				event->kind == ZOOM_EVENT_PARTICIPANT_JOINED, effect->at, err);
 }
 

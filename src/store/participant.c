@@ -2,27 +2,40 @@
 
 #include "store/statement.h"
 
-/* Of a user who joins and leaves at the same time, the leaving stands, in either order. */
+/* Of a session that begins and ends at the same time, the end stands, in either order. */
 static const char note_sql[] =
-	"INSERT INTO zoom_meeting_participants (meeting_id, app_id, connection_id, is_present, changed_at)"
-	" SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (SELECT 1 FROM zoom_meetings"
-	"  WHERE meeting_id = $1 AND app_id = $2 AND is_live = 0 AND live_at >= $5)"
-	" ON CONFLICT (meeting_id, app_id, connection_id) DO UPDATE"
+	"INSERT INTO zoom_meeting_participants (meeting_id, app_id, connection_id, session, is_present,"
+	" changed_at) SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM zoom_meetings"
+	"  WHERE meeting_id = $1 AND app_id = $2 AND is_live = 0 AND live_at >= $6)"
+	" ON CONFLICT (meeting_id, app_id, connection_id, session) DO UPDATE"
 	" SET is_present = excluded.is_present, changed_at = excluded.changed_at"
 	" WHERE zoom_meeting_participants.changed_at < excluded.changed_at OR"
 	" (zoom_meeting_participants.changed_at = excluded.changed_at AND excluded.is_present = 0)";
+/* What has no session may be the one that ends, and what ends without one may be any. */
+static const char note_others_sql[] =
+	"UPDATE zoom_meeting_participants SET is_present = $5, changed_at = $6 WHERE meeting_id = $1"
+	" AND app_id = $2 AND connection_id = $3 AND is_present = 1 AND changed_at <= $6"
+	" AND (session = '' OR $4 = '')";
 
-bool participant_note(struct db *db, int64_t app_id, int64_t meeting_id, int64_t connection_id,
-		      bool is_present, instant at, struct error *err)
+static bool note(struct db *db, const char *sql, const struct participation *participation,
+		 bool is_present, instant at, struct error *err)
 {
-	SCOPED(statement_release) struct statement *note = db_statement(db, note_sql);
+	SCOPED(statement_release) struct statement *note = db_statement(db, sql);
 
-	bind_int(note, 1, meeting_id);
-	bind_int(note, 2, app_id);
-	bind_int(note, 3, connection_id);
-	bind_int(note, 4, is_present);
-	bind_int(note, 5, at);
+	bind_int(note, 1, participation->meeting_id);
+	bind_int(note, 2, participation->app_id);
+	bind_int(note, 3, participation->connection_id);
+	bind_text(note, 4, participation->session != NULL ? participation->session : "");
+	bind_int(note, 5, is_present);
+	bind_int(note, 6, at);
 	return statement_done(note, err);
+}
+
+bool participant_note(struct db *db, const struct participation *participation, bool is_present,
+		      instant at, struct error *err)
+{
+	return note(db, note_sql, participation, is_present, at, err) &&
+	       (is_present || note(db, note_others_sql, participation, false, at, err));
 }
 
 static const char note_end_sql[] =
@@ -67,9 +80,9 @@ bool participant_remove_all(struct db *db, int64_t connection_id, struct error *
 }
 
 static const char clean_up_sql[] =
-	"DELETE FROM zoom_meeting_participants WHERE (meeting_id, app_id, connection_id) IN"
-	" (SELECT meeting_id, app_id, connection_id FROM zoom_meeting_participants WHERE changed_at < $1"
-	"  LIMIT $2)";
+	"DELETE FROM zoom_meeting_participants WHERE (meeting_id, app_id, connection_id, session) IN"
+	" (SELECT meeting_id, app_id, connection_id, session FROM zoom_meeting_participants"
+	"  WHERE changed_at < $1 LIMIT $2)";
 
 bool participant_clean_up(struct db *db, instant before, int limit, int64_t *removed,
 			  struct error *err)

@@ -36,6 +36,22 @@ CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state, p
 CREATE INDEX zoom_oauth_connections_of_app ON zoom_oauth_connections (app_id, id);
 CREATE INDEX zoom_oauth_connections_of_app_by_state ON zoom_oauth_connections (app_id, state, id);
 
+ALTER TABLE zoom_meeting_participants RENAME TO former_participants;
+CREATE TABLE zoom_meeting_participants (
+	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
+	meeting_id INTEGER NOT NULL,
+	connection_id INTEGER NOT NULL REFERENCES zoom_oauth_connections (id) ON DELETE CASCADE,
+	session TEXT NOT NULL,
+	is_present INTEGER NOT NULL CHECK (is_present IN (0, 1)),
+	changed_at INTEGER NOT NULL,
+	PRIMARY KEY (meeting_id, app_id, connection_id, session)
+) STRICT, WITHOUT ROWID;
+INSERT INTO zoom_meeting_participants (app_id, meeting_id, connection_id, session, is_present, changed_at)
+	SELECT app_id, meeting_id, connection_id, '', is_present, changed_at FROM former_participants;
+DROP TABLE former_participants;
+CREATE INDEX zoom_meeting_participants_of_connection ON zoom_meeting_participants (connection_id);
+CREATE INDEX zoom_meeting_participants_by_age ON zoom_meeting_participants (changed_at);
+
 ALTER TABLE bots ADD COLUMN joined_state TEXT;
 ALTER TABLE bots ADD COLUMN onbehalf_user_timeout_s INTEGER;
 ALTER TABLE bots ADD COLUMN held_until INTEGER;

@@ -8,6 +8,7 @@
 enum {
 	/* Zoom's ids have 22 characters and its links some hundred: more is not of its making. */
 	TEXT_BYTES_MAX = 1024,
+	SESSION_BYTES_MAX = 64,
 };
 
 /* What an event of a kind cannot do without. */
@@ -189,7 +190,16 @@ static bool read_deletion(const json_t *payload, const json_t *object, struct zo
 	return true;
 }
 
-/* `id` is the Zoom user id too, or empty for guests; `user_id` is a number of the session. */
+/* `user_id` is that of one joining alone. An event is not lost for being without. */
+static const char *session_of(const json_t *participant)
+{
+	const char *session = json_whole_string(json_object_get(participant, "user_id"));
+	const bool is_some = session != NULL && *session != '\0';
+
+	return is_some && strlen(session) <= SESSION_BYTES_MAX ? session : NULL;
+}
+
+/* `id` is the Zoom user id too, or empty for guests. */
 static bool read_participant(const json_t *object, struct zoom_event *event, struct error *err)
 {
 	const json_t *participant;
@@ -198,6 +208,7 @@ static bool read_participant(const json_t *object, struct zoom_event *event, str
 	    !read_id_text(participant, "payload.object.participant.participant_user_id",
 			  &event->participant_user_id, err))
 		return false;
+	event->participant_session = session_of(participant);
 	if (event->participant_user_id != NULL)
 		return true;
 	return read_id_text(participant, "payload.object.participant.id",
@@ -326,9 +337,15 @@ const char *zoom_event_user(const struct zoom_event *event)
 void zoom_event_keep(struct zoom_event *event, struct arena *arena)
 {
 	const char **const strings[] = {
-		&event->name,         &event->client_id,   &event->account_id,
-		&event->user_id,      &event->host_id,     &event->participant_user_id,
-		&event->personal_url, &event->plain_token,
+		&event->name,
+		&event->client_id,
+		&event->account_id,
+		&event->user_id,
+		&event->host_id,
+		&event->participant_user_id,
+		&event->participant_session,
+		&event->personal_url,
+		&event->plain_token,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(strings); i++)

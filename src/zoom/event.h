@@ -43,6 +43,7 @@ struct zoom_event {
 	int meeting_type;       /* 0 where there is none */
 	bool is_one_occurrence; /* meeting.deleted of one occurrence: the meeting itself stays */
 	const char *participant_user_id; /* Zoom user id; NULL for guests */
+	const char *participant_session; /* of this one joining, until it is left; NULL: not said */
 	bool has_pmi;                    /* user.updated changed the personal meeting id … */
 	int64_t pmi;                     /* … to this one; 0: it has none any more */
 	const char *personal_url; /* user.updated changed vanity_url ("": taken away); NULL else */

@@ -71,7 +71,9 @@ static void note(int64_t connection_id, bool is_present, instant at)
 {
 	struct error err = {0};
 
-	must(participant_note(db, TEST_APP, TEST_MEETING, connection_id, is_present, at, &err),
+	must(participant_note(db,
+			      &(struct participation){TEST_APP, TEST_MEETING, connection_id, NULL},
+			      is_present, at, &err),
 	     &err);
 }
 
@@ -191,7 +193,9 @@ static void what_one_app_of_the_project_knows_is_enough(void **state)
 	    " VALUES (9, 'zoauth_9', 1, 2, 'ada', 1, '{}', '', 1, 1, 'connected', 1, 1)");
 	note(TEST_ADA, false, now);
 	assert_int_equal(presence_of(&bot, now), PRESENCE_ABSENT);
-	must(participant_note(db, TEST_OTHER_APP, TEST_MEETING, 9, true, now, &err), &err);
+	must(participant_note(db, &(struct participation){TEST_OTHER_APP, TEST_MEETING, 9, NULL},
+			      true, now, &err),
+	     &err);
 	assert_int_equal(presence_of(&bot, now), PRESENCE_PRESENT);
 }
 

@@ -2,6 +2,7 @@
 #include "store/db_gate.h"
 #include "store/log_entry.h"
 #include "store/migrate.h"
+#include "store/participant.h"
 #include "store/schema.h"
 #include "store/statement.h"
 #include "support/must.h"
@@ -171,6 +172,34 @@ static void what_was_handled_before_an_upgrade_is_not_handled_again(void **state
 	assert_true(is_new);
 }
 
+static const char old_participant_sql[] =
+	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id, profile_at,"
+	" metadata, scopes, is_local_recording_token_supported, is_onbehalf_token_supported, state,"
+	" created_at, updated_at) VALUES (1, 'zoauth_1', 1, 1, 'ada', 1, '{}', '', 1, 1, 'connected', 1, 1);"
+	"INSERT INTO zoom_meeting_participants (app_id, meeting_id, connection_id, is_present, changed_at)"
+	" VALUES (1, 123, 1, 1, 100);";
+
+static void who_was_inside_before_an_upgrade_is_so_until_it_leaves(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_database_open_empty();
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct participation participation = {1, 123, 1, "16778240"};
+	struct error err = {0};
+	bool is_inside;
+	int from;
+
+	(void)state;
+	must(db_script(database.db, text_of("tests/unit/schema_1.sql", &arena), &err), &err);
+	must(db_script(database.db, old_event_sql, &err), &err);
+	must(db_script(database.db, old_participant_sql, &err), &err);
+	must(migrate_run(database.db, &from, &err), &err);
+	must(participant_is_present(database.db, 1, 123, 1, &is_inside, &err), &err);
+	assert_true(is_inside);
+	must(participant_note(database.db, &participation, false, 200, &err), &err);
+	must(participant_is_present(database.db, 1, 123, 1, &is_inside, &err), &err);
+	assert_false(is_inside);
+}
+
 static void every_table_is_strict(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_database_open();
@@ -323,6 +352,7 @@ int main(void)
 		cmocka_unit_test(migrating_again_changes_nothing),
 		cmocka_unit_test(every_older_version_is_led_to_what_a_fresh_database_has),
 		cmocka_unit_test(what_was_handled_before_an_upgrade_is_not_handled_again),
+		cmocka_unit_test(who_was_inside_before_an_upgrade_is_so_until_it_leaves),
 		cmocka_unit_test(every_table_is_strict),
 		cmocka_unit_test(an_older_version_is_sent_to_migrate),
 		cmocka_unit_test(a_newer_version_is_refused_and_left_as_it_is),

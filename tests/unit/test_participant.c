@@ -19,7 +19,19 @@ static void note(struct db *db, int64_t connection_id, bool is_present, instant 
 {
 	struct error err = {0};
 
-	must(participant_note(db, TEST_APP, MEETING, connection_id, is_present, at, &err), &err);
+	must(participant_note(db,
+			      &(struct participation){TEST_APP, MEETING, connection_id, "16778240"},
+			      is_present, at, &err),
+	     &err);
+}
+
+static void note_session(struct db *db, const char *session, bool is_present, instant at)
+{
+	struct error err = {0};
+
+	must(participant_note(db, &(struct participation){TEST_APP, MEETING, TEST_ADA, session},
+			      is_present, at, &err),
+	     &err);
 }
 
 static void note_end(struct db *db, instant at)
@@ -102,6 +114,35 @@ static void a_leaving_that_comes_late_does_not_undo_the_next_joining(void **stat
 	assert_true(ada_is_inside(database.db));
 }
 
+static void who_is_inside_twice_is_so_until_both_are_gone(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+
+	(void)state;
+	note_session(database.db, "1", true, 100);
+	note_session(database.db, "2", true, 200);
+	note_session(database.db, "1", false, 300);
+	assert_true(ada_is_inside(database.db));
+	note_session(database.db, "2", false, 400);
+	assert_false(ada_is_inside(database.db));
+}
+
+static void where_a_session_is_not_told_the_leaving_is_of_all_before_it(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+
+	(void)state;
+	note_session(database.db, NULL, true, 100);
+	note_session(database.db, "1", false, 200);
+	assert_false(ada_is_inside(database.db));
+	note_session(database.db, "2", true, 300);
+	note_session(database.db, "3", true, 500);
+	note_session(database.db, NULL, false, 400);
+	assert_true(ada_is_inside(database.db));
+	note_session(database.db, "3", false, 600);
+	assert_false(ada_is_inside(database.db));
+}
+
 static void the_end_of_a_meeting_empties_it_of_all_who_came_before(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
@@ -161,10 +202,10 @@ static void old_rows_are_dropped_a_few_at_a_time(void **state)
 	int64_t removed;
 
 	(void)state;
-	for (int64_t meeting = 1; meeting <= 3; meeting++)
-		must(participant_note(database.db, TEST_APP, meeting, TEST_ADA, true, 100, &err),
-		     &err);
-	note(database.db, TEST_ADA, true, 1000);
+	note_session(database.db, "1", true, 100);
+	note_session(database.db, "2", true, 100);
+	note_session(database.db, "3", true, 100);
+	note_session(database.db, "4", true, 1000);
 	must(participant_clean_up(database.db, 1000, 2, &removed, &err), &err);
 	assert_int_equal(removed, 2);
 	must(participant_clean_up(database.db, 1000, 2, &removed, &err), &err);
@@ -182,6 +223,8 @@ int main(void)
 		cmocka_unit_test(a_leaving_that_comes_before_its_joining_stands),
 		cmocka_unit_test(a_leaving_at_the_time_of_the_joining_stands_in_either_order),
 		cmocka_unit_test(a_leaving_that_comes_late_does_not_undo_the_next_joining),
+		cmocka_unit_test(who_is_inside_twice_is_so_until_both_are_gone),
+		cmocka_unit_test(where_a_session_is_not_told_the_leaving_is_of_all_before_it),
 		cmocka_unit_test(the_end_of_a_meeting_empties_it_of_all_who_came_before),
 		cmocka_unit_test(who_joined_what_has_ended_since_is_not_inside),
 		cmocka_unit_test(a_live_meeting_keeps_nobody_out),

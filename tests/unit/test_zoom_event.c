@@ -85,6 +85,7 @@ static void the_order_of_the_keys_means_nothing(void **state)
 	(void)state;
 	assert_int_equal(event.kind, ZOOM_EVENT_PARTICIPANT_JOINED);
 	assert_string_equal(event.participant_user_id, "UsermSB-FIHyajLpZE6nd3");
+	assert_string_equal(event.participant_session, "62143101");
 	assert_true(event.meeting_id == INT64_C(86084701483));
 }
 
@@ -98,6 +99,32 @@ static void a_participants_id_stands_in_for_a_missing_participant_user_id(void *
 	(void)state;
 	assert_int_equal(read_event(body).kind, ZOOM_EVENT_PARTICIPANT_LEFT);
 	assert_string_equal(read_event(body).participant_user_id, "UserA");
+	assert_null(read_event(body).participant_session);
+}
+
+static void an_event_whose_session_is_none_is_taken_without(void **state)
+{
+	static const char *const sessions[] = {
+		"\"\"",
+		"16778240",
+		"null",
+		"\"a\\u0000b\"",
+		"\"0123456789012345678901234567890123456789012345678901234567890123456789\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sessions); i++) {
+		SCOPED(arena_release) struct arena arena = {0};
+		SCOPED(release)
+		json_t *body = parse(arena_printf(
+			&arena,
+			"{\"event\":\"meeting.participant_left\",\"payload\":{\"object\":{\"id\":"
+			"\"86084701483\",\"participant\":{\"id\":\"UserA\",\"user_id\":%s}}}}",
+			sessions[i]));
+
+		assert_string_equal(read_event(body).participant_user_id, "UserA");
+		assert_null(read_event(body).participant_session);
+	}
 }
 
 static void a_guest_has_no_user_id(void **state)
@@ -561,6 +588,7 @@ int main(void)
 		cmocka_unit_test(a_live_meeting_started_is_read),
 		cmocka_unit_test(the_order_of_the_keys_means_nothing),
 		cmocka_unit_test(a_participants_id_stands_in_for_a_missing_participant_user_id),
+		cmocka_unit_test(an_event_whose_session_is_none_is_taken_without),
 		cmocka_unit_test(a_guest_has_no_user_id),
 		cmocka_unit_test(meeting_created_maps_the_host_and_not_the_operator),
 		cmocka_unit_test(every_known_name_has_its_kind),

@@ -113,17 +113,31 @@ class WorldControl:
         with self.state.lock:
             meeting = self.meeting_or_personal_room(int(meeting_id))
             host = self.state.find("users", meeting.host_id)
+            session = None
             if action in ("start", "end"):
                 body = self.start_or_end(meeting, host, action)
             elif action in ("participant_joined", "participant_left"):
                 user_id = arguments.get("user_id")
                 user = self.state.find("users", user_id) if user_id else None
+                session = self.session_of(action, meeting, user_id, arguments.get("session"))
                 body = lambda at: event_bodies.participant_moved(  # noqa: E731
-                    f"meeting.{action}", meeting, host, user, at, arguments.get("user_name"))
+                    f"meeting.{action}", meeting, host, user, session, at, arguments.get("user_name"))
             else:
                 raise NoSuchThing(f"a meeting cannot {action}; known: start, end, "
                                   "participant_joined, participant_left")
-        return {"meeting": vars(meeting), "deliveries": self.tell(host.id, options, body)}
+        return {"meeting": vars(meeting), "session": session,
+                "deliveries": self.tell(host.id, options, body)}
+
+    def session_of(self, action, meeting, user_id, named):
+        """Each joining has one of its own; a leaving is of the one that is named, or of the newest."""
+        sessions = self.state.sessions.setdefault((meeting.id, user_id), [])
+        if action == "participant_left" and sessions:
+            return sessions.pop(sessions.index(named) if named else -1)
+        self.state.session_count += 1
+        session = str(16_777_216 + 1024 * self.state.session_count)
+        if action == "participant_joined":
+            sessions.append(session)
+        return session
 
     def start_or_end(self, meeting, host, action):
         if action == "start":

@@ -30,11 +30,11 @@ def in_progress(meeting, host, **end):
             "host_email": host.email}
 
 
-def participant_moved(event, meeting, host, user, event_ts, guest_name=None):
+def participant_moved(event, meeting, host, user, session, event_ts, guest_name=None):
     """participant_joined and _left; `user` is None for a guest. `payload` comes first in these."""
     joined = event == "meeting.participant_joined"
     about = {"customer_key": os.urandom(16).hex(), "public_ip": "203.0.113.1",
-             "user_id": str(62_143_101 + event_ts % 1000),
+             "user_id": session,
              "user_name": user.display_name if user else guest_name or "Guest",
              "participant_user_id": user.id if user else "", "id": user.id if user else ""}
     at = iso8601(event_ts / 1000)

@@ -32,6 +32,7 @@ class State:
             self.codes, self.access_tokens, self.refresh_tokens = {}, {}, {}
             self.meetings_of, self.user_of_pmi = {}, {}
             self.app_tokens = {}
+            self.sessions, self.session_count = {}, 0
             self.minted = deque(maxlen=MINTED_KEPT)
             self.calls_in_second = {}
             self.sequence = 0

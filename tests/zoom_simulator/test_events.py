@@ -117,6 +117,15 @@ def test_participant_events_put_the_payload_first(tenant, receiver):
     assert (guest["id"], guest["email"]) == ("", "") and "leave_time" in guest
 
 
+def test_each_joining_has_a_session_of_its_own_that_its_leaving_names(tenant, receiver):
+    meeting = tenant.zoom.create_meeting(tenant.user_id)
+    first, other = (tenant.zoom.participant_joined(meeting["id"], tenant.user_id)["session"] for _ in range(2))
+    assert tenant.zoom.participant_left(meeting["id"], tenant.user_id, session=first)["session"] == first
+    tenant.zoom.participant_left(meeting["id"], tenant.user_id)
+    assert [json.loads(body)["payload"]["object"]["participant"]["user_id"]
+            for _, body in receiver.received] == [first, other, first, other] and first != other
+
+
 def test_user_updated_holds_only_what_changed(tenant, receiver):
     tenant.zoom.change_pmi(tenant.user_id, 5551234567)
     body = json.loads(receiver.received[0][1])
