@@ -376,6 +376,19 @@ def test_an_answer_that_cannot_be_written_is_a_failure(home):
     assert re.fullmatch(r"hallpass: cannot write to standard output[^\n]*\n", result.stderr)
 
 
+@pytest.mark.parametrize("streams", ["<&-", "2>&-", "<&- 2>&-"])
+def test_streams_that_are_closed_keep_no_command_from_its_work(home, streams):
+    shell = [f'exec "$0" "$@" {streams}', home.program]
+    for command in ["project", "create", "x"], ["keys", "rotate"], ["backup", home.directory / "copy.db"]:
+        home.done("-c", *shell, *command, program="/bin/sh")
+    assert home.sql("SELECT name FROM projects") == [("x",)]
+
+
+def test_an_answer_into_a_stream_that_is_closed_is_a_failure(home):
+    complaint = home.refused("-c", 'exec "$0" "$@" >&-', home.program, "help", program="/bin/sh")
+    assert "standard output" in complaint
+
+
 def test_a_database_held_by_another_writer_is_a_failure_in_time(home):
     with contextlib.closing(sqlite3.connect(home.database, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")

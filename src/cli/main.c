@@ -4,6 +4,7 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,6 +96,23 @@ static int refuse(struct error *err)
 	return command_is_misuse(err) ? EXIT_MISUSED : EXIT_FAILED;
 }
 
+/*
+ * A file that got the number of a stream which was closed when we were called would be taken for that
+ * stream. What is opened instead can only be read, so that an answer into it fails as it should.
+ */
+static bool open_streams(struct error *err)
+{
+	int file;
+
+	do
+		file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (file >= 0 && file <= STDERR_FILENO);
+	if (file < 0)
+		return error_set(err, ERROR_INTERNAL, "/dev/null: %s", strerror(errno));
+	close(file);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	SCOPED(arena_release) struct arena arena = {0};
@@ -104,7 +122,8 @@ int main(int argc, char **argv)
 
 	umask(077); /* whatever is made here holds secrets */
 	secret_memory_forbid_core_dumps();
-	is_done = command_parse(&call, commands, COUNT_OF(commands), argv + (argc > 0), &err) &&
+	is_done = open_streams(&err) &&
+		  command_parse(&call, commands, COUNT_OF(commands), argv + (argc > 0), &err) &&
 		  run(&call, &err);
 	command_close(&call);
 	is_told = flush_output(is_done ? &err : &(struct error){0});

@@ -15,6 +15,8 @@ HALLPASS = BUILD / "bin/hallpass"
 class Home:
     """A configuration, and the command line on it."""
 
+    program = HALLPASS
+
     def __init__(self, directory):
         self.directory = directory
         self.database = directory / "hallpass.db"
@@ -28,7 +30,8 @@ class Home:
 
     def run(self, *arguments, **options):
         options = {"stdout": subprocess.PIPE} | options
-        return subprocess.run([HALLPASS, *arguments], stdin=subprocess.DEVNULL, timeout=60,
+        program = options.pop("program", self.program)
+        return subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, timeout=60,
                               stderr=subprocess.PIPE, text=True,
                               env={"HALLPASS_CONFIG": str(self.config)}, **options)
 
