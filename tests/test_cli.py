@@ -7,10 +7,12 @@ import hashlib
 import http.server
 import json
 import os
+import pathlib
 import re
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -21,6 +23,9 @@ from support.processes import end
 from support.stack import ROOT, free_port
 
 SCHEMA_VERSION = re.search(r"schema_version \(version\) VALUES \((\d+)\)", (ROOT / "schema.sql").read_text())[1]
+root_alone = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+SERVICES = 65534
+as_services = {"user": SERVICES, "group": SERVICES, "extra_groups": []}
 ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 
 
@@ -286,7 +291,8 @@ def test_backup_overwrites_nothing_and_names_what_is_wrong(home, tmp_path):
     there.write_text("precious")
     assert f"{there}: exists" in home.refused("backup", there)
     assert there.read_text() == "precious"
-    assert str(tmp_path / "absent/copy.db") in home.refused("backup", tmp_path / "absent/copy.db")
+    complaint = home.refused("backup", tmp_path / "absent/copy.db")
+    assert f"{tmp_path}/absent/copy.db: No such file or directory; name a file" in complaint
     home.refused("backup", home.database)
     home.done("project", "list")
 
@@ -357,6 +363,40 @@ def test_a_wrong_configuration_is_named_by_file_line_and_key(empty, command):
     before = empty.files()
     assert f"{empty.config} line 3: unknown key 'frobnicate'" in empty.refused(*command, cwd=empty.directory)
     assert empty.files() == before
+
+
+DENIED = {
+    "the_configuration": lambda home: home.config,
+    "the_keys": lambda home: home.keys,
+    "the_database": lambda home: home.database,
+    "the_folder_of_the_database": lambda home: home.database.parent,
+}
+
+
+@root_alone
+@pytest.mark.parametrize("path_of", DENIED.values(), ids=DENIED)
+def test_who_may_not_read_is_told_to_be_the_user_of_the_services(served, path_of):
+    path = path_of(served)
+    assert served.run("project", "list", **as_services).returncode == 0
+    keep_to_root(path)
+    complaint = served.refused("project", "list", **as_services)
+    assert str(path) in complaint and "the user of the services" in complaint and "hallpass init" not in complaint
+
+
+@root_alone
+@pytest.mark.parametrize("is_folder", [False, True], ids=["in_it", "beside_it"])
+def test_who_may_not_write_is_told_whose_the_database_has_to_be(served, is_folder):
+    path = served.database.parent if is_folder else served.database
+    keep_to_root(path)
+    path.chmod(0o755)
+    complaint = served.refused("project", "create", "x", **as_services)
+    assert "cannot be written" in complaint and "belong to the user of the services" in complaint
+
+
+def test_a_configuration_that_is_not_there_is_named(empty):
+    empty.config.unlink()
+    assert empty.refused("init") == (
+        f"hallpass: {empty.config}: cannot read the configuration: No such file or directory; name it in HALLPASS_CONFIG\n")
 
 
 @pytest.mark.parametrize("command", [["migrate"], ["backup", "copy.db"], ["project", "list"]])
@@ -430,6 +470,27 @@ def zoom_host():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def served(zoom_host):
+    """A home that root has made for the user of the services, whose the data are, and who may read the rest."""
+    with tempfile.TemporaryDirectory() as folder:  # which that user can reach
+        directory = pathlib.Path(folder)
+        directory.chmod(0o755)
+        home = Home(directory)
+        home.program = shutil.copy(home.program, directory)
+        home.database = directory / "data/hallpass.db"
+        home.configure(f"zoom_oauth_url = {zoom_host.url}/oauth", f"zoom_api_url = {zoom_host.url}/v2")
+        home.done("init")
+        for file in home.database.parent, *home.database.parent.iterdir(), home.keys:
+            os.chown(file, SERVICES, SERVICES)
+        yield home
+
+
+def keep_to_root(path):
+    os.chown(path, 0, 0)
+    path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 @pytest.fixture
@@ -561,9 +622,10 @@ def test_doctor_says_that_it_could_not_compare_the_clock(patient, zoom_host):
     assert levels(examine(patient, 0)) == {"clock": "warn"}
 
 
-@pytest.mark.parametrize("size, level", [("20m", "fail"), ("300m", "warn")])
-def test_doctor_tells_when_the_disk_is_nearly_full(patient, zoom_host, tmp_path, size, level):
-    small = tmp_path / "small"
+@contextlib.contextmanager
+def small_disk(patient, zoom_host, size):
+    """With the patient's database on it."""
+    small = patient.directory / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", small],
                              capture_output=True, text=True, check=False)
@@ -573,11 +635,31 @@ def test_doctor_tells_when_the_disk_is_nearly_full(patient, zoom_host, tmp_path,
         patient.database = small / "hallpass.db"
         patient.configure(f"zoom_oauth_url = {zoom_host.url}/oauth", f"zoom_api_url = {zoom_host.url}/v2")
         patient.done("init")
+        yield small
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.parametrize("size, level", [("20m", "fail"), ("300m", "warn")])
+def test_doctor_tells_when_the_disk_is_nearly_full(patient, zoom_host, size, level):
+    with small_disk(patient, zoom_host, size):
         findings = examine(patient, 1 if level == "fail" else 0)
         assert levels(findings) == {"disk": level}
         assert abs(int(re.match(r"\d+", findings["disk"]["finding"])[0]) - int(size[:-1])) < 20
-    finally:
-        subprocess.run(["umount", small], check=True)
+
+
+def test_a_full_disk_is_named_by_every_command_that_opens_the_database(patient, zoom_host):
+    with small_disk(patient, zoom_host, "2m") as small:
+        with open(small / "filler", "wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
+            while True:
+                filler.write(bytes(4096))
+        for command in ["project", "list"], ["migrate"], ["backup", patient.directory / "copy.db"], ["keys", "rotate"]:
+            assert "the disk is full" in patient.refused(*command)
+        findings = examine(patient, 1)
+        assert levels(findings) == {"disk": "fail", "database": "fail"}
+        assert "the disk is full" in findings["database"]["finding"]
+        (small / "filler").unlink()
+        patient.project()
 
 
 HOUR_US = 3600 * 10**6

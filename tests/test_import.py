@@ -496,7 +496,8 @@ def test_while_zoom_is_away_no_app_is_registered(refused, elsewhere, zoom, count
 
 def test_a_file_that_is_not_there_is_named(stack, project, tmp_path):
     result = stack.run("hallpass", "import", "--from", tmp_path / "absent.json", "--project", project.id, check=False)
-    assert result.returncode == 1 and result.stderr == f"hallpass: {tmp_path}/absent.json: No such file or directory\n"
+    assert result.returncode == 1 and result.stderr == (
+        f"hallpass: {tmp_path}/absent.json: No such file or directory; name a file that you may read\n")
 
 
 @pytest.mark.parametrize("arguments", [

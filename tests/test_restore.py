@@ -230,7 +230,7 @@ def test_an_older_copy_is_migrated(home, tmp_path):
 
 
 NO_COPIES = {
-    "not_there": (lambda copy: copy.unlink(), "No such file"),
+    "not_there": (lambda copy: copy.unlink(), "No such file or directory; name a copy"),
     "a_folder": (lambda copy: (copy.unlink(), copy.mkdir()), "is no file"),
     "empty": (lambda copy: os.truncate(copy, 0), "holds nothing"),
     "text": (lambda copy: copy.write_text("Dear diary\n" * 1000), "is no database that can be read"),

@@ -192,14 +192,22 @@ static void file_close(FILE **file)
 		fclose(*file);
 }
 
+static bool refuse_file(const struct config *config, struct error *err)
+{
+	const char *advice = errno == EACCES ? "run this as root or as the user of the services"
+					     : "name it in HALLPASS_CONFIG";
+
+	return error_set(err, ERROR_INVALID, "%s: cannot read the configuration: %s; %s",
+			 config->file, strerror(errno), advice);
+}
+
 static bool read_file(struct config *config, struct error *err)
 {
 	SCOPED(file_close) FILE *file = fopen(config->file, "re");
 	char line[2 * CONFIG_TEXT_BYTES];
 
 	if (file == NULL)
-		return error_set(err, ERROR_INVALID, "%s line 0: cannot read the configuration: %s",
-				 config->file, strerror(errno));
+		return refuse_file(config, err);
 	for (int number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
 		if (strlen(line) + 1 == sizeof(line))
 			return error_set(err, ERROR_INVALID, "%s line %d: longer than %zu bytes",
@@ -208,8 +216,7 @@ static bool read_file(struct config *config, struct error *err)
 			return false;
 	}
 	if (ferror(file))
-		return error_set(err, ERROR_INVALID, "%s line 0: cannot read the configuration: %s",
-				 config->file, strerror(errno));
+		return refuse_file(config, err);
 	return true;
 }
 

@@ -94,6 +94,13 @@ static bool next_line(FILE *file, char *line, int size)
 	return true;
 }
 
+static const char *open_advice(int why)
+{
+	return why == ENOENT   ? "`hallpass init` makes one"
+	       : why == EACCES ? "run this as the user of the services, or let that user read it"
+			       : "check the path";
+}
+
 bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 {
 	char read_ahead[512], line[256];
@@ -103,9 +110,8 @@ bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 
 	*keys = (struct key_set){0};
 	if (file == NULL)
-		return error_set(err, ERROR_INVALID,
-				 "encryption_key_file %s: %s; `hallpass init` makes one", path,
-				 strerror(errno));
+		return error_set(err, ERROR_INVALID, "encryption_key_file %s: %s; %s", path,
+				 strerror(errno), open_advice(errno));
 	if (fstat(fileno(file), &status) != 0)
 		return error_set(err, ERROR_INVALID, "encryption_key_file %s: %s", path,
 				 strerror(errno));

@@ -85,7 +85,8 @@ static bool read_file(struct import *import, struct error *err)
 	struct error why;
 
 	if (file == NULL)
-		return fail(call->from, err);
+		return error_set(err, ERROR_STORAGE, "%s: %s; name a file that you may read",
+				 call->from, strerror(errno));
 	warn_of_readers(call->from, file);
 	if (!read_into(&text, file, call->from, err))
 		return false;

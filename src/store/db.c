@@ -4,6 +4,7 @@
 #include "store/db_gate.h"
 #include "store/db_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,10 @@ bool db_fail(struct db *db, int result, struct error *err)
 	sqlite3 *handle = db->connection != NULL ? db->connection->handle : NULL;
 	const char *words = handle != NULL ? sqlite3_errmsg(handle) : sqlite3_errstr(result);
 
+	/* Files beside the database that cannot be made are an I/O error to SQLite. */
+	if ((result & 0xff) == SQLITE_IOERR && handle != NULL &&
+	    sqlite3_system_errno(handle) == ENOSPC)
+		result = SQLITE_FULL;
 	switch (result & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -32,6 +37,11 @@ bool db_fail(struct db *db, int result, struct error *err)
 	case SQLITE_FULL:
 		return error_set(err, ERROR_STORAGE, "the database cannot grow: the disk is full");
 	case SQLITE_READONLY:
+		return error_set(
+			err, ERROR_STORAGE,
+			"the database cannot be written: %s; see that the disk takes writes, and that file and "
+			"folder belong to the user of the services",
+			words);
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 	case SQLITE_CORRUPT:
@@ -45,8 +55,11 @@ bool db_fail(struct db *db, int result, struct error *err)
 /* What there is to do about a file that does not open. */
 static const char *open_advice(const char *path, int flags)
 {
-	if (access(path, F_OK) == 0)
+	if (access(path, R_OK | W_OK) == 0)
 		return "check that it is a database, and who may read and write it";
+	if (errno != ENOENT)
+		return "run this as the user of the services, or give it and its folder to that "
+		       "user";
 	return (flags & SQLITE_OPEN_CREATE) != 0 ? "check its folder" : "`hallpass init` makes one";
 }
 

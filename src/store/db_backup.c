@@ -25,7 +25,9 @@ static bool make_private_file(const char *path, struct error *err)
 	if (errno == EEXIST)
 		return error_set(err, ERROR_CONFLICT, "%s: exists; name a file that does not",
 				 path);
-	return error_set(err, ERROR_STORAGE, "%s: %s", path, strerror(errno));
+	return error_set(err, ERROR_STORAGE,
+			 "%s: %s; name a file in a folder that you may write in", path,
+			 strerror(errno));
 }
 
 static void free_text(char **text)

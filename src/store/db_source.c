@@ -30,7 +30,9 @@ static bool open_one(struct db_source *source, size_t number, struct error *err)
 
 	*file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (*file < 0)
-		return (errno == ENOENT && number > 0) || fail(path, err);
+		return (errno == ENOENT && number > 0) ||
+		       error_set(err, ERROR_STORAGE, "%s: %s; name a copy that you may read", path,
+				 strerror(errno));
 	if (fstat(*file, &status) != 0)
 		return fail(path, err);
 	return S_ISREG(status.st_mode) ||

@@ -42,7 +42,8 @@ bool migrate_version(struct db *db, int *version, struct error *err)
 	    !read_number(db, has_version_sql, &has_version, err))
 		return false;
 	if (tables > 0 && has_version == 0)
-		return error_set(err, ERROR_STORAGE, "the file is a database, but not Hallpass's");
+		return error_set(err, ERROR_STORAGE,
+				 "the file is a database, but not Hallpass's; name Hallpass's own");
 	if (has_version > 0 && !read_number(db, version_sql, &number, err))
 		return false;
 	if (number < 0 || number > INT32_MAX)
