@@ -576,6 +576,36 @@ def test_doctor_tells_when_anybody_may_replace_the_files(patient):
     assert "chmod o-w" in findings["database folder"]["advice"]
 
 
+@root_alone
+def test_doctor_sees_as_root_what_the_services_may_do(served):
+    assert levels(examine(served, 0)) == {}
+    assert {file.stat().st_uid for file in served.database.parent.iterdir()} == {SERVICES}
+    keep_to_root(served.keys)
+    findings = examine(served, 1)
+    assert levels(findings) == {"key file": "fail"} and "Permission denied" in findings["key file"]["finding"]
+    served.keys.chmod(0o640)
+    os.chown(served.keys, 0, SERVICES)
+    assert levels(examine(served, 0)) == {}
+    keep_to_root(served.config)
+    findings = examine(served, 1)
+    assert levels(findings) == {"config": "fail"}
+    assert f"{served.config}: Permission denied" in findings["config"]["finding"]
+
+
+@root_alone
+def test_doctor_tells_of_a_database_that_root_has_put_there(served):
+    keep_to_root(served.database)
+    findings = examine(served, 0)
+    assert levels(findings) == {"database file": "warn"}
+    assert f"chown --reference={served.database.parent} {served.database}" in findings["database file"]["advice"]
+
+
+@root_alone
+def test_doctor_says_that_it_cannot_see_as_the_services_do(served):
+    shutil.rmtree(served.database.parent)
+    assert levels(examine(served, 1)).items() >= {"user": "fail", "database folder": "fail"}.items()
+
+
 def test_doctor_tells_when_there_is_no_database(patient):
     patient.database.unlink()
     before = patient.files()

@@ -32,9 +32,10 @@ void doctor_check_database(struct examination *examination)
 		return;
 	call->process.gate = db_gate_open();
 	if (!db_open(&call->db, call->process.config.database, call->process.gate, &err)) {
-		examination_note(examination, LEVEL_FAIL, "database",
-				 "name the right file in the configuration, or run: hallpass init",
-				 "%s", err.message);
+		examination_note(
+			examination, LEVEL_FAIL, "database",
+			"see what is said of disk and folder, or name the right file in the configuration",
+			"%s", err.message);
 		return;
 	}
 	if (!db_integrity_check(call->db, call->arena, &finding, &err))

@@ -1,5 +1,6 @@
 /* What lies on this machine: configuration, key file, folders, disk, and who may do what with them. */
 #include "cli/doctor.h"
+#include "cli/owner.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,21 @@ enum {
 	FREE_MB_WANTED = 500, /* as packaging/monitoring has it */
 };
 
+/* Root could read it: the services may not. */
+static void note_config(struct examination *examination, const char *file)
+{
+	if (*file == '\0')
+		examination_note(examination, LEVEL_OK, "config", NULL,
+				 "no file, defaults and HALLPASS_ variables alone");
+	else if (access(file, R_OK) != 0)
+		examination_note(examination, LEVEL_FAIL, "config",
+				 "let the user of the services read it", "%s: %s", file,
+				 strerror(errno));
+	else
+		examination_note(examination, LEVEL_OK, "config", NULL, "read from %s", file);
+}
+
+/* From here on root looks with the eyes of the services. */
 void doctor_check_config(struct examination *examination)
 {
 	struct config *config = &examination->call->process.config;
@@ -24,12 +40,10 @@ void doctor_check_config(struct examination *examination)
 		return;
 	}
 	examination->has_config = true;
-	if (config->file[0] != '\0')
-		examination_note(examination, LEVEL_OK, "config", NULL, "read from %s",
-				 config->file);
-	else
-		examination_note(examination, LEVEL_OK, "config", NULL,
-				 "no file, defaults and HALLPASS_ variables alone");
+	if (!owner_become(examination->call->arena, config->database, &err))
+		examination_note(examination, LEVEL_FAIL, "user", "see what is said of the folders",
+				 "what the services may do is not known: %s", err.message);
+	note_config(examination, config->file);
 }
 
 /* The keyring itself refuses a file that others may read. */
@@ -45,7 +59,7 @@ void doctor_check_key_file(struct examination *examination)
 	if (!keyring_open(&process->keyring, path, &err)) {
 		examination_note(
 			examination, LEVEL_FAIL, "key file",
-			"put back your copy of it, with mode 0600 and owned by who runs Hallpass",
+			"put back your copy of it, for who runs Hallpass to read, and nobody else",
 			"%s", err.message);
 		return;
 	}
@@ -122,34 +136,59 @@ void doctor_check_disk(struct examination *examination)
 			 "%" PRId64 " MB are free where the database lies", free_mb);
 }
 
+/* Put there by root, as with cp, where it is another's folder. */
+static bool is_only_roots(const char *folder, const struct stat *file)
+{
+	struct stat status;
+
+	return geteuid() == 0 && file->st_uid == 0 && stat(folder, &status) == 0 &&
+	       status.st_uid != 0;
+}
+
+/* Whether there was nothing to say of it. */
+static bool check_database_file(struct examination *examination, const char *path,
+				const struct stat *status)
+{
+	struct arena *arena = examination->call->arena;
+	const char *folder = folder_of(path, arena);
+
+	if ((status->st_mode & S_IRWXO) != 0)
+		examination_note(examination, LEVEL_FAIL, "database file",
+				 arena_printf(arena, "run: chmod o= %s", path),
+				 "%s: mode %04o lets anybody in", path,
+				 (unsigned)status->st_mode & 07777);
+	else if (access(path, R_OK | W_OK) != 0)
+		examination_note(examination, LEVEL_FAIL, "database file",
+				 "give it to who runs Hallpass", "%s: %s", path, strerror(errno));
+	else if (is_only_roots(folder, status))
+		examination_note(
+			examination, LEVEL_WARN, "database file",
+			arena_printf(arena,
+				     "unless root runs Hallpass, run: chown --reference=%s %s",
+				     folder, path),
+			"%s: is root's, and its folder another's", path);
+	else
+		return true;
+	return false;
+}
+
 /* The database and what SQLite keeps beside it, which has the same content. */
 void doctor_check_database_modes(struct examination *examination)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm"};
 	const char *database = examination->call->process.config.database;
-	struct arena *arena = examination->call->arena;
 	bool is_well = true;
 
 	if (!examination->has_config)
 		return;
 	for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
-		const char *path = arena_printf(arena, "%s%s", database, suffixes[i]);
+		const char *path =
+			arena_printf(examination->call->arena, "%s%s", database, suffixes[i]);
 		struct stat status;
 
-		if (stat(path, &status) != 0)
-			continue; /* doctor_check_database() says so where the database is missing */
-		if ((status.st_mode & S_IRWXO) != 0)
-			examination_note(examination, LEVEL_FAIL, "database file",
-					 arena_printf(arena, "run: chmod o= %s", path),
-					 "%s: mode %04o lets anybody in", path,
-					 (unsigned)status.st_mode & 07777);
-		else if (access(path, R_OK | W_OK) != 0)
-			examination_note(examination, LEVEL_FAIL, "database file",
-					 "give it to who runs Hallpass", "%s: %s", path,
-					 strerror(errno));
-		else
-			continue;
-		is_well = false;
+		/* doctor_check_database() says so where the database is missing. */
+		if (stat(path, &status) == 0 && !check_database_file(examination, path, &status))
+			is_well = false;
 	}
 	if (is_well && access(database, F_OK) == 0)
 		examination_note(examination, LEVEL_OK, "database file", NULL, "%s", database);

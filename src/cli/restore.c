@@ -5,6 +5,7 @@
  */
 #include "base/failpoint.h"
 #include "cli/command.h"
+#include "cli/owner.h"
 #include "store/bot_queue.h"
 #include "store/connection.h"
 #include "store/credentials.h"
@@ -17,12 +18,8 @@
 #include "store/sealed_value.h"
 #include "store/transaction.h"
 
-#include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Within this time the worker has tried the credentials of everybody. */
 enum { TRIED_WITHIN_S = 3600 };
@@ -37,26 +34,6 @@ struct copy {
 	const char *newer_error; /* why nobody's could be; NULL: nothing stood against it */
 	instant newest_at;       /* when the last thing happened that it knows of; 0: nothing did */
 };
-
-/* So that nothing is left behind that the services cannot write. */
-static bool become_owner(struct call *call, struct error *err)
-{
-	const char *database = call->process.config.database;
-	struct stat owner;
-
-	if (geteuid() != 0)
-		return true;
-	if (!db_replacement_find_owner(call->arena, database, &owner, err))
-		return false;
-	if (owner.st_uid == 0)
-		return true;
-	if (setgroups(1, &owner.st_gid) == 0 &&
-	    setresgid(owner.st_gid, owner.st_gid, owner.st_gid) == 0 &&
-	    setresuid(owner.st_uid, owner.st_uid, owner.st_uid) == 0)
-		return true;
-	return error_set(err, ERROR_STORAGE, "cannot become the owner of %s: %s", database,
-			 strerror(errno));
-}
 
 static bool check_version(struct call *call, struct copy *copy, struct error *err)
 {
@@ -250,7 +227,8 @@ static bool replace(struct call *call, const struct db_source *source,
 
 	process->holder = holder_open(process->config.database);
 	process->gate = db_gate_open();
-	if (!become_owner(call, err) ||
+	/* So that nothing is left behind that the services cannot write. */
+	if (!owner_become(call->arena, process->config.database, err) ||
 	    !db_replacement_begin(replacement, call->arena, process->config.database, process->gate,
 				  process->holder, err))
 		return false;
