@@ -1,4 +1,4 @@
-"""Events and requests for tokens as fast as they are taken, while the processes of every program are killed at
+"""Events, bots and requests for tokens as fast as they are taken, while the processes of every program are killed at
 random moments: whatever was acknowledged is there, once, and every token that was handed out is Zoom's."""
 
 import contextlib
@@ -23,16 +23,18 @@ from outcomes import KEPT, UNAVOIDABLE
 from support import time_travel
 from support.failpoint import is_dead
 from support.joiner import make_joiner
+from support.preload import slow_disk
 from support.processes import pids_of
 from support.waiting import wait_until
 
 HERE = pathlib.Path(__file__).parent
 HOSTS, JOINERS = 4, 12
-EVENT_CONNECTIONS, TOKEN_CONNECTIONS = 64, 32
+EVENT_CONNECTIONS, TOKEN_CONNECTIONS, BOT_CONNECTIONS = 64, 32, 64
+SYNC_MS = 5
 FIRST_MEETING_ID, THREADS_MAX = 71_000_000_000, 1000  # of events.lua
 INTAKE = ["zoom_webhooks", "worker"]
 # Far below what any machine does that is not at a standstill.
-EVENTS_A_SECOND_MIN, TOKENS_A_SECOND_MIN = 50, 10
+EVENTS_A_SECOND_MIN, TOKENS_A_SECOND_MIN, BOTS_A_SECOND_MIN = 50, 10, 10
 LOAD_S_MAX = 300
 ANYWHERE = "anywhere"
 SEED = 20261126
@@ -230,3 +232,40 @@ def test_what_is_acknowledged_under_events_and_tokens_at_once_is_kept(stack, zoo
     for (outcome, step), users in Counter(bots.outcomes(kills)).items():
         row("events and tokens at full speed", step, f"from outside, {len(kills)} at random in {seconds} s",
             f"every program; {events_a_second} events and {tokens_a_second} tokens a second; {users} users")(outcome)
+
+
+def must_be_there_once(stack, lines):
+    """Each bot that was acknowledged, claimed once and joined once, if that was; and of no bot there are two."""
+    acknowledged = {what: [words for step, *words in map(str.split, lines) if step == what]
+                    for what in ("made", "claimed", "joined", "nothing")}
+    made, keys = ({row[name]: row for row in stack.database.rows(
+        "SELECT public_id, deduplication_key, state,"
+        " (SELECT count(*) FROM bot_events e WHERE bot_id = b.id AND type = 'join_requested') AS claimed,"
+        " (SELECT count(*) FROM bot_events e WHERE bot_id = b.id AND type = 'joined_meeting') AS joined"
+        " FROM bots b")} for name in ("public_id", "deduplication_key"))
+    assert len(keys) == len(made)
+    for number, bot in acknowledged["made"]:
+        assert made[bot]["deduplication_key"] == f"key {number}"
+    claimed, joined = ([bot for bot, in acknowledged[what]] for what in ("claimed", "joined"))
+    assert len(set(claimed)) == len(claimed)
+    assert all(made[bot]["claimed"] == 1 for bot in claimed)
+    assert all(made[bot]["joined"] == 1 and made[bot]["state"] == "joined_not_recording" for bot in joined)
+    assert all(row["claimed"] <= 1 and row["joined"] <= row["claimed"] for row in made.values())
+    return acknowledged
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_bots_that_share_their_commits_are_there_once_where_they_were_acknowledged(private_stack, tmp_path, row,
+                                                                                   seconds):
+    """On a disk so slow that commits are shared, and that most kills come into one."""
+    stack = private_stack(processes=2, HALLPASS_LOG_LEVEL="warn", **slow_disk(tmp_path, SYNC_MS))
+    api = stack.create_project().api
+    with Load(stack, "bots.lua", BOT_CONNECTIONS, "/", api.key) as load:
+        wait_until(lambda: stack.database.value("SELECT count(*) FROM bots"), what="the first bot")
+        kills = kill_at_random(stack, ["bots", "worker"], seconds, SEED)
+        lines, a_second = load.end()
+    acknowledged = must_be_there_once(stack, lines)
+    assert all(len(acknowledged[what]) > seconds * BOTS_A_SECOND_MIN for what in ("made", "claimed", "joined"))
+    must_be_sound(stack)
+    row("bots at full speed", ANYWHERE, f"from outside, {len(kills)} at random in {seconds} s",
+        f"bots and worker; {a_second} answers a second")(KEPT)
