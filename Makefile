@@ -27,7 +27,7 @@ MEMBERS  := $(call objects,$(sort $(filter-out $(MAINS),$(wildcard src/*/*.c))))
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BUILD)/cgi-bin/%,$(wildcard cgi-bin/*.c)) \
 	$(if $(filter src/cli/%,$(MAINS)),$(BUILD)/bin/hallpass) \
 	$(if $(filter src/worker/%,$(MAINS)),$(BUILD)/bin/hallpass-worker)
-BENCHES  := events tokens memory cgi scale webhooks worker retention
+BENCHES  := events bots tokens memory cgi scale webhooks worker retention
 BENCH    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out bench/latencies.c,$(wildcard bench/*.c)))
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 SUPPORT  := $(call objects,$(wildcard tests/support/*.c))

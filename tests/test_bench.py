@@ -42,6 +42,11 @@ def test_the_event_benchmark_gives_figures_and_finds_every_acknowledged_event_st
     assert goals == {f"events.{name}" for name in ("rate", "p99", "beside", "slowest")}
 
 
+def test_the_bot_benchmark_gives_figures_and_finds_every_acknowledged_bot_stored(tmp_path):
+    rows, goals = quick_rows("bots", tmp_path, 120)
+    assert len(rows) == 3 * 4 and goals == {f"bots.{name}" for name in ("disk", "slow", "processes", "slowest")}
+
+
 def test_the_memory_benchmark_gives_figures_of_every_program(tmp_path):
     rows, goals = quick_rows("memory", tmp_path, 240)
     programs = {path.name for path in (BUILD / "cgi-bin").iterdir()} | {"worker"}
