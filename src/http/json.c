@@ -1,5 +1,7 @@
 #include "http/json.h"
 
+#include "http/json_plain.h"
+
 #include <string.h>
 
 /* jansson itself goes 2048 deep, which a small thread's stack does not. */
@@ -39,6 +41,9 @@ bool json_read(const char *text, size_t size, json_t **value, struct error *err)
 {
 	json_error_t reason;
 
+	*value = json_read_plain(text, size, JSON_DEPTH_MAX);
+	if (*value != NULL)
+		return true;
 	if (is_too_deep(text, size))
 		return error_set_code(err, ERROR_INVALID, "invalid_json",
 				      "the JSON is nested more than %d deep", JSON_DEPTH_MAX);
