@@ -161,6 +161,8 @@ CREATE INDEX zoom_authorizations_in_doubt ON zoom_authorizations (app_id, exchan
 	WHERE exchange_began_at IS NOT NULL;
 CREATE INDEX zoom_authorizations_leased ON zoom_authorizations (app_id, lease_until)
 	WHERE lease_until IS NOT NULL;
+CREATE INDEX zoom_authorizations_waiting ON zoom_authorizations (app_id, exchanged_at)
+	WHERE next_attempt_at IS NOT NULL;
 
 -- Which connection hosts a meeting, from events and syncs.
 CREATE TABLE zoom_meetings (

@@ -92,3 +92,21 @@ def test_who_has_no_time_left_to_wait_leaves_open_what_the_refusal_means(zoom, p
                 assert refused.code == "zoom_unavailable" and "an authorization is under way" in refused.json["error"]
         assert joiner.connected.authorize().must_be(201).json["id"] == joiner.id
         assert witness.disconnects() == [] and joiner.joins()
+
+
+def test_a_refusal_while_new_tokens_wait_for_zoom_to_say_whose_they_are_disconnects_nobody(zoom, witness):
+    """Nobody works on them at the moment: Zoom's API was away, so that the post was 503 and the worker comes later."""
+    joiner, user = witness.joiner, witness.joiner.connected
+    known, user_id = user.answer, user.user_id
+    with zoom.fault(path="/v2/users/me", client_id=user.client_id, user_id=user_id, status=503, times=None):
+        user.authorize().must_be(503)
+        refused = joiner.refresh().must_be(503)
+    assert refused.code == "zoom_unavailable" and "an authorization is under way" in refused.json["error"]
+    user.answer = known
+    assert joiner.refreshes(status=400) == 1 and joiner.read()["state"] == "connected"
+    time_travel.write(joiner.stack, "UPDATE zoom_authorizations SET next_attempt_at = 1 WHERE exchanged_at = "
+                      "(SELECT max(exchanged_at) FROM zoom_authorizations) AND next_attempt_at IS NOT NULL")
+    time_travel.ring(joiner.stack)
+    wait_until(lambda: joiner.read()["updated_at"] > known.json["updated_at"], what="the worker's end of it")
+    assert witness.disconnects() == [] and witness.notifications() == []
+    assert joiner.joins()

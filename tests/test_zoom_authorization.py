@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.processes import kill
-from support.time_travel import now, pieces, write
+from support.time_travel import now, pieces, ring, write
 from support.waiting import wait_until
 from support.zoom_user import REDIRECT_URI, ConnectedUser, register_app as register_app_of
 
@@ -539,6 +539,28 @@ def test_the_worker_finishes_it_even_after_the_access_token_has_expired(interrup
     wait_until(lambda: connections_of(user.project))
     assert post_code(user.api, user, user.code).must_be(201).json["user_id"] == user.user_id
     assert (exchanges(zoom, user), user.grant()["refreshes"]) == (1, 1)
+
+
+def test_who_posts_a_code_again_that_the_worker_finishes_waits_for_what_comes_of_it(new_user, api, zoom, stack):
+    """Both would have Zoom renew the same tokens, which it does once, and the second would take them for void."""
+    user = new_user()
+    of_user = {"client_id": user.client_id, "user_id": user.user_id}
+    with zoom.fault(path="/v2/users/me", status=503, times=None, **of_user):
+        user.authorize().must_be(503)
+    zoom.expire_access_tokens(**of_user)
+    with ThreadPoolExecutor(1) as pool, zoom.fault(
+            path="/oauth/token", grant_type="refresh_token", hold="after", **of_user) as held:
+        assert write(stack, "UPDATE zoom_authorizations SET next_attempt_at = 1 WHERE app_id ="
+                     " (SELECT id FROM zoom_oauth_apps WHERE client_id = ?)", user.client_id) == 1
+        ring(stack)
+        zoom.wait_for_requests(1, grant_type="refresh_token", state="in_flight", **of_user)
+        again = pool.submit(post_code, api, user, user.code)
+        time.sleep(0.3)  # for it to find that the worker is at it
+        assert not again.done()
+        zoom.release_fault(held["id"])
+        made = again.result().must_be(201).json
+    assert zoom.count_requests(grant_type="refresh_token", **of_user) == 1
+    assert api.post(f"{CONNECTIONS}/{made['id']}/refresh").must_be(200).json["state"] == "connected"
 
 
 # A known user's exchange is cut off: Zoom has voided the older grant, and nobody has the newer

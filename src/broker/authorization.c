@@ -13,7 +13,6 @@
 #include <string.h>
 
 enum {
-	HOLDER_LENGTH = 16,
 	LEASE_MARGIN_S = 5,
 	LOOK_AGAIN_MS = 50,
 };
@@ -76,6 +75,14 @@ static bool find_dead_process(const struct broker *broker, const struct authoriz
 	return true;
 }
 
+/* No call to Zoom begins after the deadline. */
+static instant lease_until(const struct broker *broker, instant now)
+{
+	const int64_t left_ms = broker->deadline_ms - clock_monotonic_ms();
+
+	return now + (left_ms + broker->zoom.timeout_ms) * MILLISECOND + LEASE_MARGIN_S * SECOND;
+}
+
 /* Step 1, once. *row is as it was before, where it was there. */
 static bool claim_in_transaction(struct broker *broker, const struct authorization *wanted,
 				 struct authorization_lease *lease, struct authorization *row,
@@ -85,7 +92,7 @@ static bool claim_in_transaction(struct broker *broker, const struct authorizati
 	bool found;
 
 	*row = *wanted;
-	lease->until = now + 2 * broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
+	lease->until = lease_until(broker, now);
 	return authorization_find(broker->db, broker->arena, wanted->app_id, wanted->code_sha256,
 				  &found, row, err) &&
 	       find_dead_process(broker, row, &lease->dead_process, err) &&
@@ -203,7 +210,7 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 		       struct authorization_outcome *outcome, bool *is_final, struct error *err)
 {
 	struct authorization row = {.app_id = request->app->id};
-	char holder[HOLDER_LENGTH + 1];
+	char holder[AUTHORIZATION_HOLDER_BYTES];
 	bool is_ours;
 
 	*is_final = false;
@@ -211,7 +218,7 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 	sha256(request->code, strlen(request->code), row.code_sha256);
 	row.public_id = public_id_make(broker->arena, "zauth_");
 	row.request = request_text(broker->arena, request);
-	random_base62(holder, HOLDER_LENGTH);
+	random_base62(holder, sizeof(holder) - 1);
 	if (!claim(broker, &row, holder, outcome, &is_ours, err))
 		return false;
 	if (!is_ours)
@@ -227,6 +234,42 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 				? clock_now(broker->clock) + AUTHORIZATION_WORKER_DELAY
 				: 0);
 	return false;
+}
+
+/* What somebody else is at is done by him, or due again when he had his time. */
+static bool claim_next(struct broker *broker, struct authorization_lease *lease, bool *found,
+		       struct authorization *row, bool *is_ours, struct error *err)
+{
+	const instant now = clock_now(broker->clock);
+
+	*is_ours = false;
+	if (!authorization_find_due(broker->db, broker->arena, now, found, row, err))
+		return false;
+	if (!*found)
+		return true;
+	lease->until = lease_until(broker, now);
+	return find_dead_process(broker, row, &lease->dead_process, err) &&
+	       authorization_take(broker->db, row, lease, now, is_ours, err) &&
+	       (*is_ours ||
+		authorization_put_off(broker->db, row, now + AUTHORIZATION_WORKER_DELAY, err));
+}
+
+bool authorization_claim_due(struct broker *broker, char holder[static AUTHORIZATION_HOLDER_BYTES],
+			     bool *found, struct authorization *row, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct authorization_lease lease = {.holder = holder};
+	bool is_ours;
+
+	random_base62(holder, AUTHORIZATION_HOLDER_BYTES - 1);
+	if (!holder_number(broker->holder, &lease.process, err) ||
+	    !transaction_begin(&transaction, broker->db, err))
+		return false;
+	do
+		if (!claim_next(broker, &lease, found, row, &is_ours, err))
+			return false;
+	while (*found && !is_ours);
+	return transaction_commit(&transaction, err);
 }
 
 bool authorization_finish(struct broker *broker, const struct authorization *row, bool *is_final,

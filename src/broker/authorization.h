@@ -44,7 +44,14 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 		       struct authorization_outcome *outcome, bool *is_final, struct error *err)
 	MUST_CHECK;
 
-/* Steps 3 and 4 for a row that the worker has claimed; `row` names it afterwards too. */
+/*
+ * Step 1 for the worker: the row that is due longest of those that nobody is at. `holder` is what ends the
+ * lease by authorization_release() where it could not be finished.
+ */
+bool authorization_claim_due(struct broker *broker, char holder[static AUTHORIZATION_HOLDER_BYTES],
+			     bool *found, struct authorization *row, struct error *err) MUST_CHECK;
+
+/* Steps 3 and 4 for such a row; `row` names it afterwards too. */
 bool authorization_finish(struct broker *broker, const struct authorization *row, bool *is_final,
 			  struct error *err) MUST_CHECK;
 

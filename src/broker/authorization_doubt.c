@@ -9,6 +9,8 @@
 
 enum { LOOKED_AT_MAX = 100 }; /* so many at once is an outage of Zoom's, and each tells as much */
 
+static const instant left_counts = HOUR; /* … of tokens that nobody works on */
+
 enum likeness { NOT_ITS_KEY, NO_KEY, ITS_KEY };
 
 /* A key names the customer's user; a post without one may be of anybody. */
@@ -67,38 +69,34 @@ bool authorization_doubt_find(const struct broker *broker, const struct connecti
 	return true;
 }
 
-/* Nothing comes of who died without Zoom's answer. */
-static bool find_stage(const struct broker *broker, const struct authorization *row,
-		       enum authorization_open *stage, struct error *err)
+/* Whether who works on one of them lives. */
+static bool find_under_way(const struct broker *broker, const struct authorization *rows, int count,
+			   bool *under_way, struct error *err)
 {
-	bool is_alive;
-
-	if (!is_under_way(broker, row, &is_alive, err))
-		return false;
-	*stage = is_alive                 ? AUTHORIZATION_UNDER_WAY
-		 : row->exchanged_at != 0 ? AUTHORIZATION_LEFT
-					  : AUTHORIZATION_NONE_OPEN;
+	*under_way = false;
+	for (int i = 0; i < count && !*under_way; i++)
+		if (!is_under_way(broker, &rows[i], under_way, err))
+			return false;
 	return true;
 }
 
 bool authorization_find_open(const struct broker *broker, struct arena *arena, int64_t app_id,
 			     instant refused_at, enum authorization_open *open, struct error *err)
 {
-	const instant leased_at = clock_now(broker->clock) - AUTHORIZATION_WORKER_DELAY;
+	const instant now = clock_now(broker->clock);
 	struct authorization *rows;
+	bool under_way, waits;
 	int count;
 
-	*open = AUTHORIZATION_NONE_OPEN;
-	if (!authorization_list_leased(broker->db, arena, app_id, refused_at, leased_at,
-				       LOOKED_AT_MAX, &rows, &count, err))
+	if (!authorization_list_leased(broker->db, arena, app_id, refused_at,
+				       now - AUTHORIZATION_WORKER_DELAY, LOOKED_AT_MAX, &rows,
+				       &count, err) ||
+	    !find_under_way(broker, rows, count, &under_way, err) ||
+	    !authorization_has_waiting(broker->db, app_id, refused_at, now - left_counts, &waits,
+				       err))
 		return false;
-	for (int i = 0; i < count; i++) {
-		enum authorization_open stage;
-
-		if (!find_stage(broker, &rows[i], &stage, err))
-			return false;
-		if (stage > *open)
-			*open = stage;
-	}
+	*open = under_way ? AUTHORIZATION_UNDER_WAY
+		: waits   ? AUTHORIZATION_LEFT
+			  : AUTHORIZATION_NONE_OPEN;
 	return true;
 }

@@ -27,13 +27,13 @@ bool authorization_doubt_find(const struct broker *broker, const struct connecti
 /* An authorization that had begun when Zoom refused credentials, and may have voided them. */
 enum authorization_open {
 	AUTHORIZATION_NONE_OPEN,
-	AUTHORIZATION_LEFT,      /* its tokens are on our disk, and who worked on it is dead */
+	AUTHORIZATION_LEFT,      /* its tokens are on our disk, and nobody works on it now */
 	AUTHORIZATION_UNDER_WAY, /* who works on it lives */
 };
 
 /*
- * The furthest down that list of those that the app has. They count until their leases have been over
- * for as long as the worker lets tokens wait that somebody dead has left.
+ * The furthest down that list of those that the app has. Tokens that are left count for an hour: who
+ * still cannot tell by then whose they are keeps no longer from all other users what Zoom says of them.
  */
 bool authorization_find_open(const struct broker *broker, struct arena *arena, int64_t app_id,
 			     instant refused_at, enum authorization_open *open, struct error *err)

@@ -22,8 +22,9 @@
  *     yesterday's token. And only where no one else can have the new token: while the attempt of
  *     another living process is open, that one may be stopped with Zoom's answer in its hands, so
  *     nothing is concluded and it is tried again later. The same while an authorization is under way
- *     that had begun before the refusal: Zoom voids the older grant as it takes the code, and whose
- *     code it was is known only later. It is waited for, up to the caller's deadline.
+ *     that had begun before the refusal, or its tokens wait to be settled: Zoom voids the older grant as
+ *     it takes the code, and whose code it was is known only later. Who works on it is waited for, up to
+ *     the caller's deadline.
  *  5. record_lost. Where the call ended without an answer, Zoom may have rotated all the same. The
  *     attempt stays on record as lost, until the next success shows that nothing had happened.
  *     Where Zoom has said something else, or was not asked, nothing has changed there: record_passing.

@@ -94,6 +94,7 @@ static bool give_up(struct settlement *settlement, bool *is_final, struct error 
 
 	*is_final = transaction_begin(&transaction, db, &failed) &&
 		    authorization_settle(db, settlement->row, 0, &settled, &failed) &&
+		    (settled || settlement_fail_in_progress(&failed)) &&
 		    transaction_commit(&transaction, &failed);
 	if (!*is_final)
 		*err = failed;
@@ -379,7 +380,10 @@ static enum verdict settle(struct settlement *settlement, struct connection *con
 	if (!authorization_settle(broker->db, settlement->row,
 				  refused.kind == ERROR_NONE ? connection_id : 0, &settled, err))
 		return FAILED;
-	/* Somebody else finished it: handing the tokens over twice could undo a refresh in between. */
+	/*
+	 * Somebody else finished it, and handing the tokens over twice could undo a refresh in between; or he
+	 * has had them renewed, and ours are void.
+	 */
 	if (!settled) {
 		settlement_fail_in_progress(err);
 		return FAILED;

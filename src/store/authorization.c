@@ -163,7 +163,7 @@ bool authorization_store_tokens(struct db *db, const struct authorization *autho
 static const char settle_sql[] =
 	"UPDATE zoom_authorizations SET access_token = NULL, refresh_token = NULL, holder = NULL,"
 	" lease_until = NULL, holder_process = NULL, next_attempt_at = NULL, connection_id = $3"
-	" WHERE app_id = $1 AND code_sha256 = $2 AND refresh_token IS NOT NULL";
+	" WHERE app_id = $1 AND code_sha256 = $2 AND refresh_token IS NOT NULL AND exchanged_at = $4";
 
 bool authorization_settle(struct db *db, const struct authorization *authorization,
 			  int64_t connection_id, bool *settled, struct error *err)
@@ -172,6 +172,7 @@ bool authorization_settle(struct db *db, const struct authorization *authorizati
 
 	bind_row(settle, authorization->app_id, authorization->code_sha256);
 	bind_int_or_null(settle, 3, connection_id);
+	bind_int(settle, 4, authorization->exchanged_at);
 	return statement_change(settle, settled, err);
 }
 
@@ -191,39 +192,54 @@ bool authorization_record_answer(struct db *db, int64_t app_id,
 	return statement_done(record, err);
 }
 
-static const char claim_due_sql[] =
-	"UPDATE zoom_authorizations SET next_attempt_at = $2 WHERE (app_id, code_sha256) ="
-	" (SELECT app_id, code_sha256 FROM zoom_authorizations WHERE next_attempt_at <= $1"
-	"  ORDER BY next_attempt_at LIMIT 1)"
-	" RETURNING " COLUMNS;
+static const char find_due_sql[] =
+	"SELECT " COLUMNS " FROM zoom_authorizations WHERE next_attempt_at <= $1"
+	" ORDER BY next_attempt_at LIMIT 1";
 
-bool authorization_claim_due(struct db *db, struct arena *arena, instant now, instant lease_until,
-			     bool *found, struct authorization *authorization, struct error *err)
+bool authorization_find_due(struct db *db, struct arena *arena, instant now, bool *found,
+			    struct authorization *authorization, struct error *err)
 {
-	SCOPED(statement_release) struct statement *claim = db_statement(db, claim_due_sql);
+	SCOPED(statement_release) struct statement *find = db_statement(db, find_due_sql);
 
-	bind_int(claim, 1, now);
-	bind_int(claim, 2, lease_until);
-	if (!statement_row(claim, found, err))
+	bind_int(find, 1, now);
+	if (!statement_row(find, found, err))
 		return false;
-	if (!*found)
-		return true;
-	*authorization = read_row(claim, arena);
-	return statement_done(claim, err);
+	if (*found)
+		*authorization = read_row(find, arena);
+	return true;
 }
 
-static const char postpone_sql[] =
-	"UPDATE zoom_authorizations SET attempts = attempts + 1, next_attempt_at = $3"
-	" WHERE app_id = $1 AND code_sha256 = $2 AND next_attempt_at IS NOT NULL";
+static const char take_sql[] =
+	"UPDATE zoom_authorizations SET holder = $3, lease_until = $4, holder_process = $5,"
+	" next_attempt_at = $4 WHERE app_id = $1 AND code_sha256 = $2"
+	" AND (holder IS NULL OR lease_until <= $6 OR holder_process = $7)";
 
-bool authorization_postpone(struct db *db, const struct authorization *authorization,
-			    instant next_attempt_at, struct error *err)
+bool authorization_take(struct db *db, const struct authorization *authorization,
+			const struct authorization_lease *lease, instant now, bool *taken,
+			struct error *err)
 {
-	SCOPED(statement_release) struct statement *postpone = db_statement(db, postpone_sql);
+	SCOPED(statement_release) struct statement *take = db_statement(db, take_sql);
 
-	bind_row(postpone, authorization->app_id, authorization->code_sha256);
-	bind_int_or_null(postpone, 3, next_attempt_at);
-	return statement_done(postpone, err);
+	bind_row(take, authorization->app_id, authorization->code_sha256);
+	bind_text(take, 3, lease->holder);
+	bind_int(take, 4, lease->until);
+	bind_int(take, 5, lease->process);
+	bind_int(take, 6, now);
+	bind_int(take, 7, lease->dead_process);
+	return statement_change(take, taken, err);
+}
+
+static const char put_off_sql[] =
+	"UPDATE zoom_authorizations SET next_attempt_at = $3 WHERE app_id = $1 AND code_sha256 = $2";
+
+bool authorization_put_off(struct db *db, const struct authorization *authorization, instant at,
+			   struct error *err)
+{
+	SCOPED(statement_release) struct statement *put_off = db_statement(db, put_off_sql);
+
+	bind_row(put_off, authorization->app_id, authorization->code_sha256);
+	bind_int(put_off, 3, at);
+	return statement_done(put_off, err);
 }
 
 static const char next_due_sql[] =
@@ -282,6 +298,21 @@ bool authorization_list_leased(struct db *db, struct arena *arena, int64_t app_i
 	bind_int(list, 3, leased_at);
 	bind_int(list, 4, limit);
 	return read_all(list, arena, limit, authorizations, count, err);
+}
+
+static const char has_waiting_sql[] =
+	"SELECT 1 FROM zoom_authorizations WHERE app_id = $1 AND exchanged_at > $2"
+	" AND next_attempt_at IS NOT NULL AND created_at <= $3 LIMIT 1";
+
+bool authorization_has_waiting(struct db *db, int64_t app_id, instant made_by, instant since,
+			       bool *has, struct error *err)
+{
+	SCOPED(statement_release) struct statement *find = db_statement(db, has_waiting_sql);
+
+	bind_int(find, 1, app_id);
+	bind_int(find, 2, since);
+	bind_int(find, 3, made_by);
+	return statement_row(find, has, err);
 }
 
 /* The digest comes first, for else SQLite looks at all codes of the app for each one of the list. */

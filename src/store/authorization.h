@@ -39,6 +39,8 @@ bool authorization_find(struct db *db, struct arena *arena, int64_t app_id,
 			const unsigned char code_sha256[static SHA256_BYTES], bool *found,
 			struct authorization *authorization, struct error *err) MUST_CHECK;
 
+enum { AUTHORIZATION_HOLDER_BYTES = 17 }; /* with its NUL */
+
 struct authorization_lease {
 	const char *holder; /* who takes it, … */
 	int64_t process;    /* … in this process */
@@ -72,7 +74,7 @@ bool authorization_store_tokens(struct db *db, const struct authorization *autho
 
 /*
  * It is done: the tokens are wiped; connection_id 0 where it made none. *settled is false, and nothing
- * changed, where it was done before.
+ * changed, where it was done before, or has other tokens by now than those of exchanged_at.
  */
 bool authorization_settle(struct db *db, const struct authorization *authorization,
 			  int64_t connection_id, bool *settled, struct error *err) MUST_CHECK;
@@ -82,14 +84,21 @@ bool authorization_record_answer(struct db *db, int64_t app_id,
 				 const unsigned char code_sha256[static SHA256_BYTES], int status,
 				 const char *body, struct error *err) MUST_CHECK;
 
-/* The one that is due longest to be finished, put off to lease_until. */
-bool authorization_claim_due(struct db *db, struct arena *arena, instant now, instant lease_until,
-			     bool *found, struct authorization *authorization, struct error *err)
-	MUST_CHECK;
+/* The one that is due longest to be finished, whoever has its lease. */
+bool authorization_find_due(struct db *db, struct arena *arena, instant now, bool *found,
+			    struct authorization *authorization, struct error *err) MUST_CHECK;
 
-/* The worker could not finish it; counts the attempt. next_attempt_at 0: it gives up. */
-bool authorization_postpone(struct db *db, const struct authorization *authorization,
-			    instant next_attempt_at, struct error *err) MUST_CHECK;
+/*
+ * Takes the lease on what is to be finished, where nobody has it: *taken is false else. It is due again
+ * when the lease is over.
+ */
+bool authorization_take(struct db *db, const struct authorization *authorization,
+			const struct authorization_lease *lease, instant now, bool *taken,
+			struct error *err) MUST_CHECK;
+
+/* It is not due before `at`. */
+bool authorization_put_off(struct db *db, const struct authorization *authorization, instant at,
+			   struct error *err) MUST_CHECK;
 
 /* When the next one is due; 0: none is. */
 bool authorization_next_due(struct db *db, instant *at, struct error *err) MUST_CHECK;
@@ -103,6 +112,13 @@ bool authorization_list_in_doubt(struct db *db, struct arena *arena, int64_t app
 bool authorization_list_leased(struct db *db, struct arena *arena, int64_t app_id, instant made_by,
 			       instant leased_at, int limit, struct authorization **authorizations,
 			       int *count, struct error *err) MUST_CHECK;
+
+/*
+ * Whether the app has one that was made by `made_by` and whose tokens, of after `since`, wait for it to be
+ * finished, whether anybody is at it or not.
+ */
+bool authorization_has_waiting(struct db *db, int64_t app_id, instant made_by, instant since,
+			       bool *has, struct error *err) MUST_CHECK;
 
 /*
  * Drops at most `limit` rows that were made before then and have nothing left to be finished; those in

@@ -11,19 +11,6 @@ enum {
 	AT_ONCE_MAX = 8,
 };
 
-static const instant finish_lease = 2 * MINUTE;
-
-static bool claim(struct context *context, bool *did, struct authorization *row, struct error *err)
-{
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	const instant now = context_now(context);
-
-	return transaction_begin(&transaction, context->db, err) &&
-	       authorization_claim_due(context->db, context->arena, now, now + finish_lease, did,
-				       row, err) &&
-	       transaction_commit(&transaction, err);
-}
-
 /*
  * The refusal is the answer that the client gets when it posts the code again. Where this fails or
  * postponing does, the claim runs out and it is due again.
@@ -43,7 +30,7 @@ static void record_refusal(struct context *context, const struct authorization *
 		return;
 }
 
-static void postpone(struct context *context, const struct authorization *row)
+static void postpone(struct context *context, const struct authorization *row, const char *holder)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
 	const bool gives_up = row->attempts + 1 >= ATTEMPTS_MAX;
@@ -52,30 +39,30 @@ static void postpone(struct context *context, const struct authorization *row)
 	struct error ignored;
 
 	if (transaction_begin(&transaction, context->db, &ignored) &&
-	    authorization_postpone(context->db, row, next_at, &ignored) &&
+	    authorization_release(context->db, row, holder, next_at, &ignored) &&
 	    transaction_commit(&transaction, &ignored))
 		return;
 }
 
 static bool run_one(struct context *context, bool *did, const char **subject, struct error *err)
 {
+	struct broker broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
+	char holder[AUTHORIZATION_HOLDER_BYTES];
 	struct authorization row;
-	struct broker broker;
 	bool is_final;
 
-	if (!claim(context, did, &row, err))
+	if (!authorization_claim_due(&broker, holder, did, &row, err))
 		return false;
 	if (!*did)
 		return true;
 	job_claimed(context);
 	*subject = row.public_id;
-	broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
 	if (authorization_finish(&broker, &row, &is_final, err))
 		return true;
 	if (is_final)
 		record_refusal(context, &row, err);
 	else
-		postpone(context, &row);
+		postpone(context, &row, holder);
 	return false;
 }
 

@@ -89,14 +89,21 @@ static void store_tokens(struct db *db, char letter, instant next_attempt_at)
 	must(authorization_store_tokens(db, &code, next_attempt_at, &err), &err);
 }
 
-static bool settle(struct db *db, char letter, int64_t connection_id)
+static bool settle_tokens_of(struct db *db, char letter, int64_t connection_id,
+			     instant exchanged_at)
 {
-	const struct authorization code = code_of(letter);
+	struct authorization code = code_of(letter);
 	struct error err = {0};
 	bool settled = false;
 
+	code.exchanged_at = exchanged_at;
 	must(authorization_settle(db, &code, connection_id, &settled, &err), &err);
 	return settled;
+}
+
+static bool settle(struct db *db, char letter, int64_t connection_id)
+{
+	return settle_tokens_of(db, letter, connection_id, now);
 }
 
 static instant next_due(struct db *db)
@@ -283,6 +290,7 @@ static void tokens_stay_with_the_code_until_it_is_settled_once(void **state)
 	assert_int_equal(next_due(database.db), now + 2 * MINUTE);
 
 	assert_true(claim(database.db, 'a', "two"));
+	assert_false(settle_tokens_of(database.db, 'a', TEST_ADA, now - 1)); /* renewed since */
 	assert_true(settle(database.db, 'a', TEST_ADA));
 	assert_false(settle(database.db, 'a', TEST_BOB));
 	assert_true(find(database.db, &arena, 'a', &found));
@@ -312,53 +320,104 @@ static void an_answered_code_is_not_worked_on_again(void **state)
 	assert_string_equal(found.answer_body, "{\"error\": \"no\"}");
 }
 
-static char due_at(struct db *db, instant at)
+static char due_at(struct db *db, struct arena *arena, instant at)
 {
-	SCOPED(arena_release) struct arena arena = {0};
 	struct authorization found = {0};
 	struct error err = {0};
 	bool is_found = false;
 
-	must(authorization_claim_due(db, &arena, at, at + HOUR, &is_found, &found, &err), &err);
+	must(authorization_find_due(db, arena, at, &is_found, &found, &err), &err);
 	return is_found ? (char)found.code_sha256[0] : '-';
 }
 
-static void the_worker_gets_each_unfinished_code_once_the_longest_due_first(void **state)
+static bool take_from_the_dead(struct db *db, char letter, const char *holder, instant at,
+			       int64_t dead_process)
+{
+	const struct authorization_lease lease = {holder, PROCESS, dead_process, at + MINUTE};
+	const struct authorization code = code_of(letter);
+	struct error err = {0};
+	bool taken = false;
+
+	must(authorization_take(db, &code, &lease, at, &taken, &err), &err);
+	return taken;
+}
+
+static bool take(struct db *db, char letter, const char *holder, instant at)
+{
+	return take_from_the_dead(db, letter, holder, at, 0);
+}
+
+static void what_is_due_longest_is_found_first_until_it_is_taken_or_put_off(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct authorization a = code_of('a');
+	struct error err = {0};
+	struct db *db = database.db;
+
+	(void)state;
+	for (char letter = 'a'; letter <= 'c'; letter++) {
+		assert_true(claim(db, letter, "one"));
+		release_in_doubt(db, letter, "one", 0, now);
+	}
+	store_tokens(db, 'a', now + 2);
+	store_tokens(db, 'b', now + 1);
+	assert_int_equal(next_due(db), now + 1);
+	assert_int_equal(due_at(db, &arena, now), '-');
+	assert_int_equal(due_at(db, &arena, now + 2), 'b');
+	assert_true(take(db, 'b', "worker", now + 2));
+	assert_int_equal(due_at(db, &arena, now + 2), 'a');
+	must(authorization_put_off(db, &a, now + HOUR, &err), &err);
+	assert_int_equal(due_at(db, &arena, now + 2), '-'); /* of c nothing is there */
+	assert_int_equal(next_due(db), now + 2 + MINUTE);   /* when the lease on b is over */
+}
+
+static void a_worker_and_who_posts_the_code_again_keep_each_other_out(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct db *db = database.db;
 
 	(void)state;
-	for (char letter = 'a'; letter <= 'c'; letter++)
-		assert_true(claim(db, letter, "one"));
-	store_tokens(db, 'a', now + 2);
-	store_tokens(db, 'b', now + 1);
-	assert_int_equal(next_due(db), now + 1);
-	assert_int_equal(due_at(db, now), '-');
-	assert_int_equal(due_at(db, now + 2), 'b');
-	assert_int_equal(due_at(db, now + 2), 'a');
-	assert_int_equal(due_at(db, now + 2), '-'); /* of c nothing is there to be finished */
+	assert_true(claim(db, 'a', "one"));
+	store_tokens(db, 'a', now);
+	assert_false(take(db, 'a', "worker", now + MINUTE - 1));
+	assert_false(take_from_the_dead(db, 'a', "worker", now, PROCESS + 1));
+	assert_true(take_from_the_dead(db, 'a', "worker", now, PROCESS));
+	assert_false(claim_at(db, 'a', "two", now + 1));
+	release(db, 'a', "worker", now + HOUR);
+	assert_true(claim_at(db, 'a', "two", now + 1));
+	assert_true(take(db, 'a', "worker", now + 1 + MINUTE));
 }
 
-static void postponing_counts_and_giving_up_ends_it(void **state)
+static bool has_waiting(struct db *db, instant made_by, instant since)
+{
+	struct error err = {0};
+	bool has = false;
+
+	must(authorization_has_waiting(db, TEST_APP, made_by, since, &has, &err), &err);
+	return has;
+}
+
+static void tokens_wait_from_the_exchange_until_they_are_settled_or_given_up(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
-	SCOPED(arena_release) struct arena arena = {0};
-	const struct authorization code = code_of('a');
-	struct authorization found;
-	struct error err = {0};
+	struct db *db = database.db;
 
 	(void)state;
-	assert_true(claim(database.db, 'a', "one"));
-	store_tokens(database.db, 'a', now);
-	must(authorization_postpone(database.db, &code, now + DAY, &err), &err);
-	assert_int_equal(next_due(database.db), now + DAY);
-	must(authorization_postpone(database.db, &code, 0, &err), &err);
-	assert_int_equal(next_due(database.db), 0);
-	must(authorization_postpone(database.db, &code, now, &err), &err); /* not taken up again */
-	assert_int_equal(next_due(database.db), 0);
-	assert_true(find(database.db, &arena, 'a', &found));
-	assert_int_equal(found.attempts, 2);
+	assert_true(claim(db, 'a', "one"));
+	assert_true(claim(db, 'b', "one"));
+	assert_false(has_waiting(db, now, now - 1));
+	store_tokens(db, 'a', now + MINUTE);
+	assert_true(has_waiting(db, now, now - 1));
+	assert_false(has_waiting(db, now - 1, now - 1));
+	assert_false(has_waiting(db, now, now));
+	release(db, 'a', "one", now + HOUR);
+	assert_true(has_waiting(db, now, now - 1));
+	assert_true(settle(db, 'a', TEST_ADA));
+	assert_false(has_waiting(db, now, now - 1));
+	store_tokens(db, 'b', now + MINUTE);
+	release(db, 'b', "one", 0);
+	assert_false(has_waiting(db, now, now - 1));
 }
 
 static int64_t clean_up_doubts(struct db *db, instant before, instant doubt_before, int limit)
@@ -422,8 +481,9 @@ int main(void)
 		cmocka_unit_test(a_code_that_brought_nothing_may_be_sent_again),
 		cmocka_unit_test(tokens_stay_with_the_code_until_it_is_settled_once),
 		cmocka_unit_test(an_answered_code_is_not_worked_on_again),
-		cmocka_unit_test(the_worker_gets_each_unfinished_code_once_the_longest_due_first),
-		cmocka_unit_test(postponing_counts_and_giving_up_ends_it),
+		cmocka_unit_test(what_is_due_longest_is_found_first_until_it_is_taken_or_put_off),
+		cmocka_unit_test(a_worker_and_who_posts_the_code_again_keep_each_other_out),
+		cmocka_unit_test(tokens_wait_from_the_exchange_until_they_are_settled_or_given_up),
 		cmocka_unit_test(clean_up_drops_what_is_old_and_has_nothing_to_be_finished),
 	};
 

@@ -489,7 +489,8 @@ static void a_refusal_is_in_doubt_while_an_authorization_is_under_way(void **sta
 		is_in_doubt(&fixture);
 		fixture.clock.frozen_at = began + MINUTE; /* its lease is over, … */
 		is_in_doubt(&fixture);
-		fixture.clock.frozen_at += MINUTE; /* … and the worker had its time */
+		/* … and the worker had its time; what it cannot finish keeps nothing in doubt for ever */
+		fixture.clock.frozen_at += has_tokens ? HOUR : MINUTE;
 		disconnects_at_once(&fixture);
 		holder_close(&other);
 		close_fixture(&fixture);
@@ -504,6 +505,10 @@ static void a_refusal_is_in_doubt_while_tokens_of_the_dead_are_left(void **state
 	open_fixture(&fixture, &refuses, 1);
 	open_authorization(&fixture, number_of_the_dead(&fixture), began, true);
 	is_in_doubt(&fixture);
+	fixture.clock.frozen_at = began + HOUR - 1;
+	is_in_doubt(&fixture);
+	fixture.clock.frozen_at = began + HOUR;
+	disconnects_at_once(&fixture);
 	close_fixture(&fixture);
 }
 
