@@ -62,7 +62,7 @@ CREATE TABLE zoom_oauth_connections (
 	email TEXT,
 	pmi INTEGER,                                -- personal meeting id
 	personal_name TEXT,                         -- NAME of the user's /my/NAME link, lower case
-	profile_at INTEGER NOT NULL,                -- when pmi and personal_name were known to be so
+	pmi_at INTEGER NOT NULL,                    -- when pmi was known to be so
 	deduplication_key TEXT,                     -- the customer's own name for this user
 	metadata TEXT NOT NULL,                     -- the customer's JSON object
 	scopes TEXT NOT NULL,                       -- granted, space separated
@@ -78,6 +78,8 @@ CREATE TABLE zoom_oauth_connections (
 	sync_attempts INTEGER NOT NULL DEFAULT 0,   -- failed in a row, for the backoff
 	created_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL,
+	personal_name_at INTEGER NOT NULL DEFAULT 0, -- when personal_name was known to be so, which Zoom's
+	                                            -- events may tell without the pmi
 	UNIQUE (app_id, zoom_user_id),
 	UNIQUE (app_id, deduplication_key)
 ) STRICT;

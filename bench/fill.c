@@ -88,7 +88,7 @@ static bool add_connection(struct filling *filling, struct arena *arena, int64_t
 		.account_id = arena_printf(arena, "scale-account-%08" PRId64, user / 20),
 		.email = arena_printf(arena, "user-%" PRId64 "@scale.example", user),
 		.pmi = 5000000000 + user,
-		.profile_at = filling->now,
+		.pmi_at = filling->now,
 		.deduplication_key = arena_printf(arena, "customer-%" PRId64, user),
 		.metadata = "{\"plan\":\"gold\"}",
 		.scopes = "user:read:user user:read:token meeting:read:list_meetings"

@@ -735,7 +735,7 @@ def test_doctor_names_some_apps_where_there_are_many(patient):
 
 def add_connections(home, count, failure_code=None):
     for _ in range(count):
-        home.sql("INSERT INTO zoom_oauth_connections (public_id, project_id, app_id, zoom_user_id, profile_at, metadata,"
+        home.sql("INSERT INTO zoom_oauth_connections (public_id, project_id, app_id, zoom_user_id, pmi_at, metadata,"
                  " scopes, is_local_recording_token_supported, is_onbehalf_token_supported, state, failure_code,"
                  " created_at, updated_at) SELECT 'zoauth_' || (SELECT count(*) FROM zoom_oauth_connections), 1, 1,"
                  " 'user_' || (SELECT count(*) FROM zoom_oauth_connections), 0, '{}', '', 1, 0, ?, ?, 0, 0",

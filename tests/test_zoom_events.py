@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -363,6 +364,28 @@ def test_a_late_user_updated_does_not_bring_the_old_personal_meeting_id_back(hos
     old, new = made_up_id(), made_up_id()
     host.must_take(user_event("user.updated", host.user, at=20, pmi=new))
     host.must_take(user_event("user.updated", host.user, at=10, pmi=old))
+    assert host.row()["pmi"] == new
+
+
+def test_a_late_user_updated_is_not_lost_for_a_newer_one_of_something_else(host):
+    new = made_up_id()
+    host.must_take(user_event("user.updated", host.user, at=20, vanity_url="https://zoom.us/my/newer"))
+    host.must_take(user_event("user.updated", host.user, at=10, pmi=new))
+    assert (host.row()["pmi"], host.row()["personal_name"]) == (new, "newer")
+    host.must_take(user_event("user.updated", host.user, at=40, pmi=new + 1))
+    host.must_take(user_event("user.updated", host.user, at=30, vanity_url="https://zoom.us/my/newest"))
+    assert (host.row()["pmi"], host.row()["personal_name"]) == (new + 1, "newest")
+
+
+def test_an_authorization_does_not_overwrite_what_an_event_told_since_zoom_was_asked(host, zoom):
+    new = made_up_id()
+    with zoom.fault(client_id=host.connected.client_id, path="/v2/users/me", hold="after") as fault:
+        with ThreadPoolExecutor(1) as pool:
+            authorizing = pool.submit(host.connected.authorize)
+            wait_until(lambda: zoom.get_fault(fault["id"])["hits"], what="the question who the user is")
+            host.must_take(user_event("user.updated", host.user, at=60, pmi=new))
+            zoom.release_fault(fault["id"])
+            authorizing.result().must_be(201)
     assert host.row()["pmi"] == new
 
 

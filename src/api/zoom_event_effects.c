@@ -113,7 +113,7 @@ static bool move_pmi(struct zoom_event_effect *effect, const struct connection *
 		     struct error *err)
 {
 	const int64_t old_pmi = connection->pmi, new_pmi = effect->event->pmi;
-	const bool is_news = effect->at >= connection->profile_at;
+	const bool is_news = effect->at >= connection->pmi_at;
 
 	if (is_news && old_pmi != 0 && old_pmi != new_pmi &&
 	    !meeting_forget_if_known(effect->db, effect->app->id, old_pmi, effect->at, err))

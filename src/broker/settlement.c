@@ -172,20 +172,37 @@ static bool identify(struct settlement *settlement, bool *is_final, struct error
 	return zoom_failure_to_error(broker->arena, &failure, clock_now(broker->clock), err);
 }
 
+/* Of the same user, an event may have told of something newer since Zoom was asked. */
+static void fill_personal_meeting(const struct settlement *settlement,
+				  struct connection *connection)
+{
+	struct arena *arena = settlement->broker->arena;
+	const struct zoom_user *user = &settlement->user;
+	const instant at = settlement->asked_at;
+	const char *name = personal_name_of_url(arena, user->vanity_url);
+	const bool is_same_user =
+		connection->zoom_user_id != NULL && strcmp(connection->zoom_user_id, user->id) == 0;
+
+	if (name == NULL)
+		name = personal_name_of_url(arena, user->personal_meeting_url);
+	if (!is_same_user || connection->pmi_at <= at) {
+		connection->pmi = user->pmi;
+		connection->pmi_at = at;
+	}
+	if (!is_same_user || connection->personal_name_at <= at) {
+		connection->personal_name = name;
+		connection->personal_name_at = at;
+	}
+}
+
 static void fill_user(struct settlement *settlement, struct connection *connection)
 {
-	struct broker *broker = settlement->broker;
 	const struct zoom_user *user = &settlement->user;
-	const char *name = personal_name_of_url(broker->arena, user->vanity_url);
 
+	fill_personal_meeting(settlement, connection);
 	connection->zoom_user_id = user->id;
 	connection->account_id = user->account_id;
 	connection->email = user->email;
-	connection->pmi = user->pmi;
-	connection->personal_name =
-		name != NULL ? name
-			     : personal_name_of_url(broker->arena, user->personal_meeting_url);
-	connection->profile_at = settlement->asked_at;
 	/* What is not named is taken to be as it was; of a new connection nothing is known. */
 	if (settlement->tokens.scope != NULL)
 		connection->scopes = settlement->tokens.scope;

@@ -3,13 +3,13 @@
 #include "store/public_id.h"
 #include "store/statement.h"
 
-#define COLUMNS                                                                                      \
-	"c.id, c.public_id, c.project_id, c.app_id, a.public_id, c.zoom_user_id, c.account_id,"      \
-	" c.email, c.pmi, c.personal_name, c.profile_at, c.deduplication_key, c.metadata, c.scopes," \
-	" c.is_local_recording_token_supported, c.is_onbehalf_token_supported,"                      \
-	" c.state = 'connected', c.failure_code, c.failure_error, c.failure_at, t.refreshed_at,"     \
-	" c.last_successful_sync_at, c.last_attempted_sync_at, c.sync_attempts, c.created_at,"       \
-	" c.updated_at"
+#define COLUMNS                                                                                  \
+	"c.id, c.public_id, c.project_id, c.app_id, a.public_id, c.zoom_user_id, c.account_id,"  \
+	" c.email, c.pmi, c.personal_name, c.pmi_at, c.deduplication_key, c.metadata, c.scopes," \
+	" c.is_local_recording_token_supported, c.is_onbehalf_token_supported,"                  \
+	" c.state = 'connected', c.failure_code, c.failure_error, c.failure_at, t.refreshed_at," \
+	" c.last_successful_sync_at, c.last_attempted_sync_at, c.sync_attempts, c.created_at,"   \
+	" c.updated_at, c.personal_name_at"
 #define TABLES                                                                     \
 	" FROM zoom_oauth_connections c JOIN zoom_oauth_apps a ON a.id = c.app_id" \
 	" LEFT JOIN zoom_oauth_credentials t ON t.connection_id = c.id"
@@ -28,7 +28,7 @@ static struct connection read_row(struct statement *row, struct arena *arena)
 		.email = column_text(row, 7, arena),
 		.pmi = column_int(row, 8),
 		.personal_name = column_text(row, 9, arena),
-		.profile_at = column_int(row, 10),
+		.pmi_at = column_int(row, 10),
 		.deduplication_key = column_text(row, 11, arena),
 		.metadata = column_text(row, 12, arena),
 		.scopes = column_text(row, 13, arena),
@@ -44,6 +44,7 @@ static struct connection read_row(struct statement *row, struct arena *arena)
 		.sync_attempts = (int)column_int(row, 23),
 		.created_at = column_int(row, 24),
 		.updated_at = column_int(row, 25),
+		.personal_name_at = column_int(row, 26),
 	};
 }
 
@@ -257,10 +258,11 @@ bool connection_list(struct db *db, struct arena *arena, int64_t project_id,
 
 static const char add_sql[] =
 	"INSERT INTO zoom_oauth_connections (public_id, project_id, app_id, zoom_user_id, account_id,"
-	" email, pmi, personal_name, profile_at, deduplication_key, metadata, scopes,"
-	" is_local_recording_token_supported, is_onbehalf_token_supported, state, next_sync_at,"
-	" created_at, updated_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'connected', $15, $15, $15)"
+	" email, pmi, personal_name, pmi_at, deduplication_key, metadata, scopes,"
+	" is_local_recording_token_supported, is_onbehalf_token_supported, personal_name_at, state,"
+	" next_sync_at, created_at, updated_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'connected', $16,"
+	" $16, $16)"
 	" RETURNING id";
 
 static void bind_user(struct statement *statement, const struct connection *connection)
@@ -270,12 +272,13 @@ static void bind_user(struct statement *statement, const struct connection *conn
 	bind_text(statement, 6, connection->email);
 	bind_int_or_null(statement, 7, connection->pmi);
 	bind_text(statement, 8, connection->personal_name);
-	bind_int(statement, 9, connection->profile_at);
+	bind_int(statement, 9, connection->pmi_at);
 	bind_text(statement, 10, connection->deduplication_key);
 	bind_text(statement, 11, connection->metadata);
 	bind_text(statement, 12, connection->scopes);
 	bind_int(statement, 13, connection->is_local_recording_token_supported);
 	bind_int(statement, 14, connection->is_onbehalf_token_supported);
+	bind_int(statement, 15, connection->personal_name_at);
 }
 
 bool connection_add(struct db *db, struct arena *arena, struct connection *connection, instant now,
@@ -290,7 +293,7 @@ bool connection_add(struct db *db, struct arena *arena, struct connection *conne
 	bind_int(add, 2, connection->project_id);
 	bind_int(add, 3, connection->app_id);
 	bind_user(add, connection);
-	bind_int(add, 15, now);
+	bind_int(add, 16, now);
 	if (!statement_row(add, &has_row, err))
 		return false;
 	connection->id = column_int(add, 0);
@@ -300,9 +303,9 @@ bool connection_add(struct db *db, struct arena *arena, struct connection *conne
 /* $2 and $3 stand where add_sql has them, so that bind_user() serves both. */
 static const char reauthorize_sql[] =
 	"UPDATE zoom_oauth_connections SET zoom_user_id = $4, account_id = $5, email = $6, pmi = $7,"
-	" personal_name = $8, profile_at = $9, deduplication_key = $10, metadata = $11, scopes = $12,"
+	" personal_name = $8, pmi_at = $9, deduplication_key = $10, metadata = $11, scopes = $12,"
 	" is_local_recording_token_supported = $13, is_onbehalf_token_supported = $14,"
-	" next_sync_at = $15, sync_attempts = 0, updated_at = $15"
+	" personal_name_at = $15, next_sync_at = $16, sync_attempts = 0, updated_at = $16"
 	" WHERE id = $1 AND project_id = $2 AND app_id = $3";
 
 bool connection_reauthorize(struct db *db, const struct connection *connection, instant now,
@@ -314,7 +317,7 @@ bool connection_reauthorize(struct db *db, const struct connection *connection, 
 	bind_int(change, 2, connection->project_id);
 	bind_int(change, 3, connection->app_id);
 	bind_user(change, connection);
-	bind_int(change, 15, now);
+	bind_int(change, 16, now);
 	return statement_done(change, err);
 }
 
@@ -420,7 +423,7 @@ bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed,
 }
 
 static const char learn_pmi_sql[] =
-	"UPDATE zoom_oauth_connections SET pmi = $2, profile_at = $3 WHERE id = $1 AND profile_at <= $3";
+	"UPDATE zoom_oauth_connections SET pmi = $2, pmi_at = $3 WHERE id = $1 AND pmi_at <= $3";
 
 bool connection_learn_pmi(struct db *db, int64_t id, int64_t pmi, instant at, struct error *err)
 {
@@ -433,8 +436,8 @@ bool connection_learn_pmi(struct db *db, int64_t id, int64_t pmi, instant at, st
 }
 
 static const char learn_personal_name_sql[] =
-	"UPDATE zoom_oauth_connections SET personal_name = $2, profile_at = $3"
-	" WHERE id = $1 AND profile_at <= $3";
+	"UPDATE zoom_oauth_connections SET personal_name = $2, personal_name_at = $3"
+	" WHERE id = $1 AND personal_name_at <= $3";
 
 bool connection_learn_personal_name(struct db *db, int64_t id, const char *personal_name,
 				    instant at, struct error *err)
@@ -448,20 +451,11 @@ bool connection_learn_personal_name(struct db *db, int64_t id, const char *perso
 	return statement_done(learn, err);
 }
 
-static const char learn_profile_sql[] =
-	"UPDATE zoom_oauth_connections SET pmi = $2, personal_name = $4, profile_at = $3"
-	" WHERE id = $1 AND profile_at <= $3";
-
 bool connection_learn_profile(struct db *db, int64_t id, int64_t pmi, const char *personal_name,
 			      instant at, struct error *err)
 {
-	SCOPED(statement_release) struct statement *learn = db_statement(db, learn_profile_sql);
-
-	bind_int(learn, 1, id);
-	bind_int_or_null(learn, 2, pmi);
-	bind_int(learn, 3, at);
-	bind_text(learn, 4, personal_name);
-	return statement_done(learn, err);
+	return connection_learn_pmi(db, id, pmi, at, err) &&
+	       connection_learn_personal_name(db, id, personal_name, at, err);
 }
 
 static const char learn_scopes_sql[] =

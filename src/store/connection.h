@@ -17,7 +17,7 @@ struct connection {
 	const char *zoom_user_id, *account_id, *email; /* the last two may be NULL */
 	int64_t pmi;                                   /* 0: none */
 	const char *personal_name;                     /* NULL: none */
-	instant profile_at;                            /* when the last two were known to be so */
+	instant pmi_at, personal_name_at;              /* when they were known to be so */
 	const char *deduplication_key;                 /* NULL: none */
 	const char *metadata;                          /* JSON object */
 	const char *scopes;                            /* space separated */
@@ -117,7 +117,7 @@ bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
 bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed, struct error *err)
 	MUST_CHECK;
 
-/* Unless something newer is known. */
+/* Each unless something newer is known of it. */
 bool connection_learn_pmi(struct db *db, int64_t id, int64_t pmi, instant at, struct error *err)
 	MUST_CHECK;
 bool connection_learn_personal_name(struct db *db, int64_t id, const char *personal_name,

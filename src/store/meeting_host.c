@@ -12,7 +12,7 @@ static const char list_sql[] =
 	" JOIN zoom_oauth_apps a ON a.id = m.app_id"
 	" LEFT JOIN zoom_oauth_connections c ON c.id = m.connection_id"
 	" WHERE m.meeting_id = $2 AND a.project_id = $1 AND m.known_at > 0"
-	" UNION ALL SELECT " CONNECTION ", a.public_id, 1, 0, c.profile_at"
+	" UNION ALL SELECT " CONNECTION ", a.public_id, 1, 0, c.pmi_at"
 	" FROM zoom_oauth_connections c JOIN zoom_oauth_apps a ON a.id = c.app_id"
 	" WHERE c.pmi = $2 AND c.project_id = $1 ORDER BY 1 DESC, 2 DESC LIMIT $3";
 

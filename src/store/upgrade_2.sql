@@ -33,6 +33,9 @@ CREATE INDEX zoom_authorizations_leased ON zoom_authorizations (app_id, lease_un
 CREATE INDEX zoom_authorizations_waiting ON zoom_authorizations (app_id, exchanged_at)
 	WHERE next_attempt_at IS NOT NULL;
 
+ALTER TABLE zoom_oauth_connections RENAME COLUMN profile_at TO pmi_at;
+ALTER TABLE zoom_oauth_connections ADD COLUMN personal_name_at INTEGER NOT NULL DEFAULT 0;
+UPDATE zoom_oauth_connections SET personal_name_at = pmi_at;
 DROP INDEX zoom_oauth_connections_by_state;
 CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state, project_id, id);
 CREATE INDEX zoom_oauth_connections_of_app ON zoom_oauth_connections (app_id, id);

@@ -144,7 +144,7 @@ static void add_connection(const struct world *world, struct arena *arena, int64
 					.account_id = "account",
 					.pmi = 5555555555,
 					.personal_name = user,
-					.profile_at = NOW,
+					.pmi_at = NOW,
 					.deduplication_key = user,
 					.metadata = "{}",
 					.scopes =

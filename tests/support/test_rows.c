@@ -8,7 +8,7 @@ static const char rows_sql[] =
 	"INSERT INTO zoom_oauth_apps (id, public_id, project_id, client_id, client_secret, state,"
 	" created_at, updated_at) VALUES (1, 'zoapp_1', 1, 'client-1', x'00', 'active', 1, 1),"
 	" (2, 'zoapp_2', 1, 'client-2', x'00', 'active', 1, 1);"
-	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id, profile_at,"
+	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id, pmi_at,"
 	" metadata, scopes, is_local_recording_token_supported, is_onbehalf_token_supported, state,"
 	" created_at, updated_at)"
 	" VALUES (1, 'zoauth_1', 1, 1, 'ada', 1, '{}', '', 1, 1, 'connected', 1, 1),"

@@ -16,7 +16,7 @@ static const char world_sql[] =
 	"INSERT INTO projects (id, public_id, name, created_at) VALUES (1, 'proj_1', 'one', 1), (2, 'proj_2', 'two', 1);"
 	"INSERT INTO zoom_oauth_apps (id, public_id, project_id, client_id, client_secret, state, created_at,"
 	" updated_at) VALUES (1, 'zoapp_1', 1, 'client', x'00', 'active', 1, 1);"
-	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id, profile_at, metadata,"
+	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id, pmi_at, metadata,"
 	" scopes, is_local_recording_token_supported, is_onbehalf_token_supported, state, created_at, updated_at)"
 	" VALUES (7, 'zoauth_7', 1, 1, 'user', 1, '{}', '', 1, 0, 'connected', 1, 1);";
 

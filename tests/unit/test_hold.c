@@ -188,7 +188,7 @@ static void what_one_app_of_the_project_knows_is_enough(void **state)
 
 	(void)state;
 	run("INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id,"
-	    " profile_at, metadata, scopes, is_local_recording_token_supported,"
+	    " pmi_at, metadata, scopes, is_local_recording_token_supported,"
 	    " is_onbehalf_token_supported, state, created_at, updated_at)"
 	    " VALUES (9, 'zoauth_9', 1, 2, 'ada', 1, '{}', '', 1, 1, 'connected', 1, 1)");
 	note(TEST_ADA, false, now);

@@ -78,7 +78,7 @@ static const char everything_sql[] =
 	"  created_at, updated_at) VALUES (1, 'zoapp_1', 1, 'client', x'00', 'active', 0, 0),"
 	"  (2, 'zoapp_2', 1, 'other client', x'00', 'active', 0, 0);"
 	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id,"
-	"  profile_at, metadata, scopes, is_local_recording_token_supported,"
+	"  pmi_at, metadata, scopes, is_local_recording_token_supported,"
 	"  is_onbehalf_token_supported, state, created_at, updated_at)"
 	"  VALUES (1, 'zoauth_1', 1, 1, 'user', 0, '{}', '', 1, 0, 'connected', 0, 0);"
 	"INSERT INTO zoom_oauth_credentials (connection_id, generation, refresh_token, authorized_at,"

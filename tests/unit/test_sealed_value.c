@@ -22,7 +22,7 @@ static const char rows_sql[] =
 	"INSERT INTO zoom_oauth_apps (id, public_id, project_id, client_id, client_secret, state,"
 	"  created_at, updated_at) VALUES (1, 'zoapp_1', 3, 'client', x'00', 'active', 0, 0);"
 	"INSERT INTO zoom_oauth_connections (id, public_id, project_id, app_id, zoom_user_id,"
-	"  profile_at, metadata, scopes, is_local_recording_token_supported,"
+	"  pmi_at, metadata, scopes, is_local_recording_token_supported,"
 	"  is_onbehalf_token_supported, state, created_at, updated_at)"
 	"  VALUES (1, 'zoauth_1', 3, 1, 'user', 0, '{}', '', 1, 0, 'connected', 0, 0);"
 	"INSERT INTO zoom_oauth_credentials (connection_id, generation, authorized_at, refreshed_at)"
