@@ -149,6 +149,21 @@ def test_the_app_may_be_left_out_where_there_is_exactly_one(api, zoom, register_
     assert "zoom_oauth_app_id" in answer.json["error"]
 
 
+@pytest.mark.parametrize("is_named, code", [(True, "invalid_request"), (False, "no_zoom_oauth_app")])
+def test_an_app_that_is_deleted_while_zoom_is_asked_is_the_same_as_none(is_named, code, new_user, api, zoom):
+    user = new_user()
+    named = {} if is_named else {"zoom_oauth_app_id": None}
+    with zoom.fault(client_id=user.client_id, path="/v2/users/me", hold="before") as fault:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(user.authorize, **named)
+            wait_until(lambda: zoom.get_fault(fault["id"])["hits"], what="the question who the user is")
+            api.delete(f"/api/v1/zoom_oauth_apps/{user.app_id}").must_be(200)
+            zoom.release_fault(fault["id"])
+            refused = answer.result().must_be(400)
+    assert refused.code == code
+    assert not is_named or refused.fields == {"zoom_oauth_app_id": "names no app of this project"}
+
+
 def test_another_projects_app_is_the_same_as_none(other_api, api, zoom, new_user):
     user = new_user()
     code = zoom.authorize(user.client_id, user.user_id, redirect_uri=REDIRECT_URI)["code"]

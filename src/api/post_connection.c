@@ -48,6 +48,16 @@ static bool read_post(struct context *context, const struct request *request, st
 	return input_end(&input, err);
 }
 
+static bool fail_without_app(struct context *context, const char *public_id, struct error *err)
+{
+	if (public_id != NULL)
+		return input_fail(context->arena, "zoom_oauth_app_id",
+				  "names no app of this project", err);
+	return error_set_code(
+		err, ERROR_INVALID, "no_zoom_oauth_app",
+		"the project has no Zoom app yet; register one with POST /api/v1/zoom_oauth_apps");
+}
+
 /* The app that was named, or the project's only one. */
 static bool find_app(struct context *context, const char *public_id, struct app *app,
 		     struct error *err)
@@ -59,15 +69,12 @@ static bool find_app(struct context *context, const char *public_id, struct app 
 		if (!app_find(context->db, context->arena, context->project_id, public_id, &found,
 			      app, err))
 			return false;
-		return found || input_fail(context->arena, "zoom_oauth_app_id",
-					   "names no app of this project", err);
+		return found || fail_without_app(context, public_id, err);
 	}
 	if (!app_count(context->db, context->project_id, &count, &only_id, err))
 		return false;
 	if (count == 0)
-		return error_set_code(
-			err, ERROR_INVALID, "no_zoom_oauth_app",
-			"the project has no Zoom app yet; register one with POST /api/v1/zoom_oauth_apps");
+		return fail_without_app(context, public_id, err);
 	if (count > 1)
 		return error_set_code(
 			err, ERROR_INVALID, "several_zoom_oauth_apps",
@@ -75,7 +82,18 @@ static bool find_app(struct context *context, const char *public_id, struct app 
 			(long long)count);
 	if (!app_find_by_id(context->db, context->arena, only_id, &found, app, err))
 		return false;
-	return found || error_set(err, ERROR_NOT_FOUND, "the app was deleted just now");
+	return found || fail_without_app(context, public_id, err);
+}
+
+/* Zoom was asked outside any transaction: what failed may have failed for want of the app. */
+static bool app_is_gone(struct context *context, const struct app *app)
+{
+	struct app now;
+	struct error ignored;
+	bool found;
+
+	return app_find_by_id(context->db, context->arena, app->id, &found, &now, &ignored) &&
+	       !found;
 }
 
 /*
@@ -109,6 +127,8 @@ bool post_connection(struct context *context, const struct request *request,
 		return false;
 	post.request.app = &app;
 	if (!authorization_run(&broker, &post.request, &outcome, &is_final, err)) {
+		if (app_is_gone(context, &app))
+			return fail_without_app(context, post.app_public_id, err);
 		if (is_final) {
 			respond_error(response, context->arena, err);
 			remember_answer(context, &outcome.row, response);
