@@ -59,6 +59,44 @@ def test_an_event_of_zooms_does_the_same_and_so_do_credentials_that_turn_out_to_
     assert flow(api, bot) == SERVED
 
 
+@pytest.mark.parametrize("is_disconnected", [False, True])
+def test_those_whose_connection_is_deleted_are_told_that_there_is_none(is_disconnected, api, zoom, host):
+    named = make_bot(api, zoom, host, zoom_oauth_connection_id=host.id)
+    meeting = zoom.create_meeting(host.user_id, event=True)
+    found = api.post(BOTS, json={"meeting_url": meeting["join_url"], "join_at": tomorrow()}).must_be(201).json
+    assert (flow(api, named), flow(api, found)) == (SERVED, SERVED)
+    if is_disconnected:
+        remove_app_at_zoom(host)
+    api.delete(f"/api/v1/zoom_oauth_connections/{host.id}").must_be(200)
+    for bot in named, found:
+        now = api.get(f"{BOTS}/{bot['id']}").json
+        told = api.post(f"{BOTS}/{bot['id']}/zoom_tokens").json
+        for each in now, told:
+            assert (each["join_flow"], each["join_flow_reason"]) == ("standard", "no_connection_for_meeting")
+            assert each["zoom_oauth_connection_id"] is None
+        assert now["updated_at"] > bot["updated_at"]
+
+
+def test_one_that_joins_on_behalf_of_who_is_still_there_keeps_its_flow_when_the_other_is_deleted(api, zoom, host):
+    person = connect_user(api, zoom, like=host, is_onbehalf_token_supported=True)
+    settings = {"onbehalf_token": {"zoom_oauth_connection_user_id": person.user_id}}
+    bot = make_bot(api, zoom, host, zoom_oauth_connection_id=host.id, zoom_settings=settings)
+    api.delete(f"/api/v1/zoom_oauth_connections/{host.id}").must_be(200)
+    assert flow(api, bot) == SERVED
+    api.delete(f"/api/v1/zoom_oauth_connections/{person.id}").must_be(200)
+    assert api.post(f"{BOTS}/{bot['id']}/zoom_tokens").json["join_flow_reason"] == "onbehalf_user_not_connected"
+
+
+def test_one_whose_on_behalf_user_is_deleted_is_told_so(api, zoom, host):
+    person = connect_user(api, zoom, like=host, is_onbehalf_token_supported=True)
+    settings = {"onbehalf_token": {"zoom_oauth_connection_user_id": person.user_id}}
+    bot = api.post(BOTS, json={"meeting_url": "https://zoom.us/j/99911122233", "zoom_settings": settings}).json
+    assert flow(api, bot) == SERVED
+    api.delete(f"/api/v1/zoom_oauth_connections/{person.id}").must_be(200)
+    assert flow(api, bot) == ("standard", "onbehalf_user_not_connected")
+    assert api.post(f"{BOTS}/{bot['id']}/zoom_tokens").json["join_flow_reason"] == "onbehalf_user_not_connected"
+
+
 @pytest.mark.parametrize("state", ["joining", "joined_recording", "ended", "fatal_error"])
 def test_one_that_has_begun_to_join_stays_as_it_was(state, api, zoom, host, stack):
     bot = make_bot(api, zoom, host, zoom_oauth_connection_id=host.id)

@@ -13,6 +13,7 @@
 #include "http/message.h"
 #include "serve/context.h"
 #include "store/app.h"
+#include "store/bot_join_flow.h"
 #include "store/connection.h"
 #include "store/log_entry.h"
 #include "store/meeting.h"
@@ -215,6 +216,7 @@ bool delete_connection(struct context *context, const struct request *request,
 		revoke_at_zoom(&broker, &connection);
 	failpoint("deletion.revoked");
 	if (!transaction_begin(&transaction, context->db, err) ||
+	    !bot_join_flow_lose_connection(context->db, connection.id, context_now(context), err) ||
 	    !connection_remove(context->db, connection.id, err) ||
 	    !transaction_commit(&transaction, err))
 		return false;

@@ -12,6 +12,10 @@
 bool bot_join_flow_leave_token(struct db *db, int64_t connection_id, instant now, struct error *err)
 	MUST_CHECK;
 
+/* The connection is about to be deleted: there is none for them. */
+bool bot_join_flow_lose_connection(struct db *db, int64_t connection_id, instant now,
+				   struct error *err) MUST_CHECK;
+
 /* It is connected again: they take the token flow once more. */
 bool bot_join_flow_return_to_token(struct db *db, int64_t connection_id, instant now,
 				   struct error *err) MUST_CHECK;
