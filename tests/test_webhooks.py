@@ -534,6 +534,22 @@ def test_gone_disables_the_webhook(stack, api, add):
         assert [each.status for each in receiver.wait(2)] == [410, 200]
 
 
+def test_what_the_former_address_answered_says_nothing_of_the_one_that_it_moved_to(api, receiver, add):
+    arrived, release = threading.Event(), threading.Event()
+    with WebhookReceiver(lambda _: arrived.set() or release.wait(15) and 410) as former:
+        webhook = add(former.url)
+        made = send_test(api, webhook)
+        assert arrived.wait(15)
+        change(api, webhook, url=receiver.url).must_be(200)
+        release.set()
+        assert receiver.wait(1)[0].id == made["id"]
+        assert [each.status for each in former.received] == [410]
+        done = wait_until(lambda: (one := delivery(api, webhook))["state"] == "delivered" and one)
+        assert (done["attempts"], done["last_status"]) == (2, 200)
+        shown = read(api, webhook)
+        assert (shown["state"], shown["failing_since"], shown["paused_until"]) == ("active", None, None)
+
+
 def test_days_of_nothing_but_failures_disable_it_and_nothing_is_lost(stack, api, add):
     with WebhookReceiver(lambda _: 500) as receiver:
         webhook = add(receiver.url)

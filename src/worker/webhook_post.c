@@ -90,6 +90,7 @@ void webhook_post_start(struct webhook_post *post, void *tag, const struct conte
 	size_t count;
 
 	*post = (struct webhook_post){.began_at = context_now(context)};
+	post->url = arena_strdup(&post->arena, webhook->url);
 	note_delivery(post, delivery);
 	if (open_keys(context, &secrets, webhook, post->began_at, keys, &count, &err)) {
 		send(post, tag, sender, webhook, delivery, keys, count, &secrets);
@@ -120,10 +121,25 @@ static struct attempt attempt_of(const struct webhook_post *post)
 	};
 }
 
+/* What another address answered says nothing of the one that it is sent to next, and at once. */
+static void judge(struct webhook_post *post, struct arena *arena, struct delivery *delivery,
+		  struct webhook *webhook)
+{
+	const struct attempt attempt = attempt_of(post);
+	const struct webhook former = *webhook;
+
+	verdict_apply(&attempt, random_below(65536), arena, delivery, webhook, &post->has_failed);
+	if (!post->has_failed || strcmp(post->url, webhook->url) == 0)
+		return;
+	*webhook = former;
+	delivery->state = post->delivery.state;
+	delivery->next_attempt_at = post->ended_at;
+	delivery->finished_at = 0;
+}
+
 bool webhook_post_record(struct webhook_post *post, const struct context *context,
 			 struct error *err)
 {
-	const struct attempt attempt = attempt_of(post);
 	struct delivery delivery = post->delivery;
 	struct db *db = context->db;
 	struct webhook webhook;
@@ -134,8 +150,7 @@ bool webhook_post_record(struct webhook_post *post, const struct context *contex
 	if (!found)
 		return true;
 	was_disabled = webhook.disabled_at != 0;
-	verdict_apply(&attempt, random_below(65536), context->arena, &delivery, &webhook,
-		      &post->has_failed);
+	judge(post, context->arena, &delivery, &webhook);
 	post->webhook_id = arena_strdup(&post->arena, webhook.public_id);
 	post->state = delivery.state;
 	post->disabled_reason = was_disabled ? NULL : webhook.disabled_reason;

@@ -14,6 +14,7 @@
 struct webhook_post {
 	struct arena arena;       /* of what follows */
 	struct delivery delivery; /* as it was when the attempt began, without its body */
+	const char *url;          /* where it went: the webhook may have moved since */
 	instant began_at, ended_at;
 	bool is_over; /* and outcome is good */
 	struct http_outcome outcome;
