@@ -1,4 +1,4 @@
-/* Making a webhook's secret, and replacing it while the one before signs for a day more. */
+/* Making a webhook's secret, and replacing it while those before it sign for a day more. */
 #ifndef API_WEBHOOK_SECRET_H
 #define API_WEBHOOK_SECRET_H
 
@@ -11,7 +11,7 @@
 const char *webhook_secret_make(struct keyring *keyring, struct arena *arena,
 				struct webhook *webhook);
 
-/* The same, and what was the secret becomes the former one. */
+/* The same, and what was the secret becomes a former one: the newest of those that still sign. */
 bool webhook_secret_rotate(struct keyring *keyring, struct arena *arena, instant now,
 			   struct webhook *webhook, const char **secret, struct error *err)
 	MUST_CHECK;

@@ -22,6 +22,8 @@
 /* Each change is written once for each of them. */
 enum { WEBHOOKS_OF_PROJECT_MAX = 20, WEBHOOKS_OF_BOT_MAX = 2 };
 
+enum { WEBHOOK_FORMER_SECRETS_MAX = 4 };
+
 /* All that can be subscribed to, and what a bot's own webhooks can hear of; NULL last. */
 extern const char *const webhook_triggers[], *const webhook_triggers_of_bot[];
 
@@ -39,7 +41,8 @@ struct webhook {
 	const char *url;
 	const char *triggers; /* space separated */
 	struct sealed secret;
-	struct sealed former_secret; /* none; or it signs as well until: */
+	struct sealed
+		former_secret; /* none; or those, with spaces between, that sign as well until: */
 	instant former_secret_until;
 	instant disabled_at; /* 0: it is told */
 	const char *disabled_reason;

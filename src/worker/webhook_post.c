@@ -7,28 +7,40 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 20000, KEYS_MAX = 2 };
+enum { TIMEOUT_MS = 20000, KEYS_MAX = 1 + WEBHOOK_FORMER_SECRETS_MAX };
 
-/* The keys that sign: the secret's, and until its time is over that of the one before. */
+/* Of secrets with spaces between; NULL: there are none. */
+static void add_keys(struct arena *arena, const char *secrets, struct span keys[static KEYS_MAX],
+		     size_t *count)
+{
+	while (secrets != NULL && *secrets != '\0' && *count < KEYS_MAX) {
+		const size_t length = strcspn(secrets, " ");
+
+		if (signature_read_secret(arena, arena_strndup(arena, secrets, length),
+					  &keys[*count]))
+			(*count)++;
+		secrets += length + (secrets[length] == ' ');
+	}
+}
+
+/* The keys that sign: the secret's, and until their time is over those of the ones before. */
 static bool open_keys(const struct context *context, struct arena *arena,
 		      const struct webhook *webhook, instant now, struct span keys[static KEYS_MAX],
 		      size_t *count, struct error *err)
 {
-	const struct seal_place places[KEYS_MAX] = {webhook_secret_place(webhook),
-						    webhook_former_secret_place(webhook)};
-	const struct sealed secrets[KEYS_MAX] = {webhook->secret, webhook->former_secret};
-	const char *text;
+	const struct seal_place place = webhook_secret_place(webhook);
+	const struct seal_place former_place = webhook_former_secret_place(webhook);
+	struct keyring *keyring = context->process->keyring;
+	const char *secret, *former = NULL;
 
 	*count = 0;
-	for (size_t i = 0; i < KEYS_MAX; i++) {
-		if (i > 0 && webhook->former_secret_until <= now)
-			continue;
-		if (!keyring_open_sealed(context->process->keyring, arena, &places[i], secrets[i],
-					 &text, err))
-			return false;
-		if (text != NULL && signature_read_secret(arena, text, &keys[*count]))
-			(*count)++;
-	}
+	if (!keyring_open_sealed(keyring, arena, &place, webhook->secret, &secret, err) ||
+	    (webhook->former_secret_until > now &&
+	     !keyring_open_sealed(keyring, arena, &former_place, webhook->former_secret, &former,
+				  err)))
+		return false;
+	add_keys(arena, secret, keys, count);
+	add_keys(arena, former, keys, count);
 	return *count > 0 ||
 	       error_set(err, ERROR_INTERNAL, "the webhook has no secret to sign with");
 }
