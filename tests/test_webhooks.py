@@ -566,6 +566,24 @@ def test_days_of_nothing_but_failures_disable_it_and_nothing_is_lost(stack, api,
         assert {each.id for each in receiver.received} == {made["id"]}
 
 
+def test_one_failure_after_weeks_without_anything_to_tell_disables_nothing(stack, api, add):
+    with WebhookReceiver(lambda _: 500) as receiver:
+        webhook = add(receiver.url)
+        made = send_test(api, webhook)
+        for count in (1, 2, 3):
+            attempted(api, webhook, count)
+            settled(stack, webhook)
+            pass_time(stack, webhook, 40 * MINUTE)
+        attempted(api, webhook, 4)
+        settled(stack, webhook)
+        time_travel.write(stack, "UPDATE webhook_deliveries SET state = 'failed', next_attempt_at = NULL"
+                          " WHERE public_id = ?", made["id"])
+        pass_time(stack, webhook, 20 * time_travel.DAY)
+        redeliver(api, webhook, made).must_be(202)
+        shown = wait_until(lambda: (one := read(api, webhook))["failing_since"] > made["created_at"] and one)
+        assert (shown["state"], delivery(api, webhook)["attempts"]) == ("active", 1)
+
+
 def test_a_disabled_webhook_hears_nothing(zoom, receiver, api, add, connect_user):
     webhook = add(receiver.url)
     other = add(receiver.url + "/other")

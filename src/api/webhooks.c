@@ -339,13 +339,15 @@ static bool repeat(struct context *context, const struct request *request, struc
 		   struct delivery *delivery, struct error *err)
 {
 	const char *id = request_path_parameter(request, "delivery_id");
+	const instant now = context_now(context);
 
 	if (!find_webhook(context, request, webhook, err) ||
 	    !find_delivery(context, webhook, id, delivery, err) || !check_active(webhook, err))
 		return false;
-	webhook->paused_until = 0;
+	if (webhook->paused_until > now)
+		webhook->paused_until = 0;
 	return webhook_change(context->db, webhook, err) &&
-	       delivery_repeat(context->db, delivery, context_now(context), err) &&
+	       delivery_repeat(context->db, delivery, now, err) &&
 	       find_delivery(context, webhook, id, delivery, err);
 }
 

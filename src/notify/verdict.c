@@ -15,6 +15,9 @@ static const instant retry_after_max = DAY;
 /* Of nothing but failures, then the webhook is disabled. */
 static const instant failing_max = 5 * DAY;
 
+/* No two attempts of a delivery are so far apart: between them there was nothing to tell. */
+static const instant silence_min = 2 * DAY;
+
 /* Standard Webhooks' own example (zoom-facts 8): 75 hours in all. */
 static const int64_t waits_s[] = {
 	5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400,
@@ -66,11 +69,21 @@ static void disable(struct webhook *webhook, const char *reason, instant at)
 	webhook->disabled_reason = reason;
 }
 
+/* Whoever had given up on the receiver then may have found it well since. */
+static void forget_what_was_before_silence(const struct attempt *attempt, struct webhook *webhook)
+{
+	if (webhook->paused_until == 0 || attempt->began_at < webhook->paused_until + silence_min)
+		return;
+	webhook->failing_since = webhook->paused_until = 0;
+	webhook->failures = webhook->pauses = 0;
+}
+
 /* One that began before the last pause did is of the failures that led to it. */
 static void pause_webhook(const struct attempt *attempt, uint32_t spread, struct webhook *webhook)
 {
 	const instant asked_at = asked_for(attempt);
 
+	forget_what_was_before_silence(attempt, webhook);
 	webhook->failures++;
 	if (webhook->failing_since == 0)
 		webhook->failing_since = attempt->ended_at;

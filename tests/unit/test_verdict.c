@@ -237,6 +237,30 @@ static void five_days_of_nothing_but_failures_disable_it(void **state)
 	assert_string_equal(outcome.delivery.state, "pending");
 }
 
+static void what_failed_before_days_of_silence_counts_no_more(void **state)
+{
+	const struct webhook former = {.failing_since = now - 30 * DAY,
+				       .failures = 10,
+				       .pauses = 8,
+				       .paused_until = now - 2 * DAY - SECOND};
+	struct outcome outcome = pending_after(0);
+
+	(void)state;
+	outcome.webhook = former;
+	try(answered(500), MIDDLE, &outcome);
+	assert_int_equal(outcome.webhook.disabled_at, 0);
+	assert_int_equal(outcome.webhook.failing_since, now);
+	assert_int_equal(outcome.webhook.failures, 1);
+	assert_int_equal(outcome.webhook.pauses, 0);
+	assert_int_equal(outcome.webhook.paused_until, 0);
+	try(answered(500), MIDDLE, &outcome);
+	assert_int_equal(outcome.webhook.failures, 2);
+	outcome.webhook = former;
+	outcome.webhook.paused_until += MINUTE;
+	try(answered(500), MIDDLE, &outcome);
+	assert_int_equal(outcome.webhook.disabled_at, now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +276,7 @@ int main(void)
 		cmocka_unit_test(what_was_under_way_when_the_pause_began_does_not_lengthen_it),
 		cmocka_unit_test(a_failure_after_a_pause_makes_the_next_one_longer),
 		cmocka_unit_test(five_days_of_nothing_but_failures_disable_it),
+		cmocka_unit_test(what_failed_before_days_of_silence_counts_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
