@@ -271,6 +271,20 @@ def test_an_app_that_zoom_takes_again_is_active_again_by_itself(joiner, api, zoo
     assert api.get(app).json["state"] == "active"
 
 
+def test_a_refusal_of_the_secret_of_before_marks_no_app_and_the_new_one_is_used(joiner, api, zoom):
+    app, new = f"/api/v1/zoom_oauth_apps/{joiner.connected.app_id}", "a-secret-that-came-in-between"
+    joiner.expire_at_zoom()
+    zoom.change_app(joiner.connected.client_id, client_secret=new)
+    with joiner.spoil_refresh(hold="after") as fault, asking(joiner.zoom_tokens) as (answer,):
+        joiner.wait_for_refresh_under_way()
+        assert api.patch(app, json={"client_secret": new}).must_be(200).json["state"] == "active"
+        zoom.release_fault(fault["id"])
+        assert answer.result()["join_flow"] == "token"
+    assert api.get(app).json["state"] == "active"
+    assert "credentials_invalid" not in {entry["type"] for entry in api.get(f"{app}/log").json["results"]}
+    assert joiner.refreshes() == 2 and joiner.refreshes(status=200) == 1
+
+
 # What passes
 
 PASSING = {

@@ -451,6 +451,22 @@ def test_a_wrong_client_secret_is_the_apps_fault_and_the_code_stays_good(new_use
     post_code(api, user, user.code).must_be(201)
 
 
+def test_a_client_secret_that_is_replaced_during_the_exchange_is_used_with_the_next_post(new_user, api, zoom):
+    user = new_user()
+    app, new = f"/api/v1/zoom_oauth_apps/{user.app_id}", "changed-at-zoom-02"
+    zoom.change_app(user.client_id, client_secret=new)
+    with ThreadPoolExecutor(1) as pool, zoom.fault(
+            client_id=user.client_id, grant_type="authorization_code", hold="after") as held:
+        posted = pool.submit(user.authorize)
+        zoom.wait_for_requests(1, client_id=user.client_id, grant_type="authorization_code", state="in_flight")
+        api.patch(app, json={"client_secret": new}).must_be(200)
+        zoom.release_fault(held["id"])
+        answer = posted.result().must_be(503)
+    assert answer.code == "zoom_unavailable" and "client secret was changed" in answer.json["error"]
+    assert api.get(app).json["state"] == "active"
+    post_code(api, user, user.code).must_be(201)
+
+
 # Zoom, or we, are interrupted
 
 FAILURES = {

@@ -1,6 +1,7 @@
 #include "broker/authorization.h"
 
 #include "base/failpoint.h"
+#include "broker/app_client.h"
 #include "broker/authorization_tokens.h"
 #include "broker/health.h"
 #include "broker/refresh.h"
@@ -143,22 +144,35 @@ static void release(struct broker *broker, const struct authorization *row, cons
 		return;
 }
 
-static bool note_app_refused(struct broker *broker, const struct app *app, struct error *err)
+/* Where the secret that Zoom refuses is yesterday's, that passes: the code is good for the new one. */
+static bool note_app_refused(struct broker *broker, const struct app *app,
+			     const struct zoom_client_credentials *client,
+			     struct zoom_failure *failure, struct error *err)
 {
 	SCOPED(transaction_end) struct transaction transaction = {0};
+	bool has_changed;
 
-	return transaction_begin(&transaction, broker->db, err) &&
-	       health_app_refused(broker->db, app->id, clock_now(broker->clock), err) &&
+	if (!transaction_begin(&transaction, broker->db, err) ||
+	    !app_client_has_changed(broker, app->id, client, &has_changed, err))
+		return false;
+	if (has_changed) {
+		failure->class = ZOOM_FAILURE_UNAVAILABLE;
+		failure->reason = "the app's client secret was changed while it was asked";
+		return true;
+	}
+	return health_app_refused(broker->db, app->id, clock_now(broker->clock), err) &&
 	       transaction_commit(&transaction, err);
 }
 
 /* Zoom's refusal in the words of our API. */
 static bool fail_exchange(struct broker *broker, const struct app *app,
-			  const struct zoom_failure *failure, struct error *err)
+			  const struct zoom_client_credentials *client,
+			  struct zoom_failure *failure, struct error *err)
 {
 	struct error refused;
 
-	if (failure->class == ZOOM_FAILURE_CLIENT && !note_app_refused(broker, app, err))
+	if (failure->class == ZOOM_FAILURE_CLIENT &&
+	    !note_app_refused(broker, app, client, failure, err))
 		return false;
 	zoom_failure_to_error(broker->arena, failure, clock_now(broker->clock), err);
 	if (zoom_failure_is_passing(failure))
@@ -185,20 +199,18 @@ static bool exchange(struct broker *broker, const struct authorization_request *
 {
 	const instant asked_at = clock_now(broker->clock);
 	const instant doubt_since = row->exchange_began_at != 0 ? row->exchange_began_at : asked_at;
-	const struct seal_place place = app_client_secret_place(request->app);
-	struct zoom_client_credentials client = {.client_id = request->app->client_id};
+	struct zoom_client_credentials client;
 	struct zoom_token_set tokens;
 	struct zoom_failure failure;
 
-	if (!keyring_open_sealed(broker->keyring, broker->arena, &place,
-				 request->app->client_secret, &client.client_secret, err))
+	if (!app_client_open(broker, request->app, &client, err))
 		return false;
 	if (!zoom_oauth_exchange_code(&broker->zoom, broker->arena, &client, request->code,
 				      request->redirect_uri, request->code_verifier, &tokens,
 				      &failure)) {
 		if (refresh_may_have_rotated(&failure))
 			row->exchange_began_at = doubt_since;
-		return fail_exchange(broker, request->app, &failure, err);
+		return fail_exchange(broker, request->app, &client, &failure, err);
 	}
 	failpoint("authorization.exchanged");
 	row->exchange_began_at = doubt_since;

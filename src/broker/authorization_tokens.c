@@ -1,6 +1,7 @@
 #include "broker/authorization_tokens.h"
 
 #include "base/failpoint.h"
+#include "broker/app_client.h"
 #include "broker/refresh.h"
 #include "store/transaction.h"
 
@@ -84,15 +85,13 @@ bool authorization_tokens_renew(struct broker *broker, const struct app *app,
 				struct error *err)
 {
 	const instant asked_at = clock_now(broker->clock);
-	const struct seal_place secret = app_client_secret_place(app);
-	struct zoom_client_credentials client = {.client_id = app->client_id};
+	struct zoom_client_credentials client;
 	const instant open_since = row->renewal_began_at;
 	struct zoom_token_set held, renewed;
 
 	*failure = (struct zoom_failure){0};
 	if (!authorization_tokens_open(broker, row, app->project_id, &held, err) ||
-	    !keyring_open_sealed(broker->keyring, broker->arena, &secret, app->client_secret,
-				 &client.client_secret, err) ||
+	    !app_client_open(broker, app, &client, err) ||
 	    !note_renewal(broker, row, open_since != 0 ? open_since : asked_at, err))
 		return false;
 	failpoint("authorization.renewing");

@@ -2,6 +2,7 @@
 
 #include "base/crypto.h"
 #include "base/failpoint.h"
+#include "broker/app_client.h"
 #include "broker/authorization_doubt.h"
 #include "broker/connection_log.h"
 #include "broker/health.h"
@@ -61,7 +62,6 @@ static bool open_secrets(struct refresh *refresh, const struct credentials *cred
 {
 	const struct broker *broker = refresh->broker;
 	const struct seal_place place = credentials_refresh_token_place(refresh->connection);
-	struct seal_place secret_place;
 	struct app app;
 	bool found;
 
@@ -70,10 +70,7 @@ static bool open_secrets(struct refresh *refresh, const struct credentials *cred
 		return false;
 	if (!found)
 		return error_set(refresh->err, ERROR_NOT_FOUND, "the app was deleted");
-	secret_place = app_client_secret_place(&app);
-	refresh->client.client_id = app.client_id;
-	return keyring_open_sealed(broker->keyring, broker->arena, &secret_place, app.client_secret,
-				   &refresh->client.client_secret, refresh->err) &&
+	return app_client_open(broker, &app, &refresh->client, refresh->err) &&
 	       keyring_open_sealed(broker->keyring, broker->arena, &place,
 				   credentials->refresh_token, &refresh->refresh_token,
 				   refresh->err);
@@ -391,6 +388,7 @@ static bool record_in_transaction(const struct refresh *refresh, instant now)
 	return record_passing(refresh, now);
 }
 
+/* What was refused, the refresh token or the app's secret, is no more what is stored. */
 static bool read_superseded(const struct refresh *refresh, bool *superseded)
 {
 	const struct broker *broker = refresh->broker;
@@ -401,7 +399,9 @@ static bool read_superseded(const struct refresh *refresh, bool *superseded)
 			      refresh->err))
 		return false;
 	*superseded = !found || stored.generation != refresh->generation;
-	return true;
+	return *superseded || refresh->failure->class != ZOOM_FAILURE_CLIENT ||
+	       app_client_has_changed(broker, refresh->connection->app_id, &refresh->client,
+				      superseded, refresh->err);
 }
 
 /* What the failure means for the connection and the app, and the end of the attempt, at once. */
