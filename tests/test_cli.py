@@ -20,7 +20,7 @@ import pytest
 from support import landlock
 from support.home import Home, mode
 from support.processes import end
-from support.stack import ROOT, free_port
+from support.stack import BUILD, ROOT, free_port
 
 SCHEMA_VERSION = re.search(r"schema_version \(version\) VALUES \((\d+)\)", (ROOT / "schema.sql").read_text())[1]
 root_alone = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -534,7 +534,7 @@ def test_doctor_finds_nothing_where_all_is_well(patient):
     findings = examine(patient, 0)
     assert set(findings) == {"config", "sandbox", "key file", "key folder", "database folder", "database file",
                              "database", "schema", "secrets", "zoom_oauth_url", "zoom_api_url", "zoom circuits",
-                             "disk", "clock", "app credentials", "events", "connections"}
+                             "disk", "clock", "app credentials", "events", "connections", "worker"}
     assert levels(findings) == {}
     assert str(patient.config) in findings["config"]["finding"]
     assert patient.files() == before
@@ -764,6 +764,19 @@ def asked_at(home, zoom_host, public_url):
     home.configure(f"zoom_oauth_url = {zoom_host.url}", f"zoom_api_url = {zoom_host.url}", f"public_url = {public_url}")
     finding = examine(home)["public_url"]
     return finding["level"], finding["finding"]
+
+
+def test_doctor_tells_when_nobody_does_the_workers_work(patient):
+    patient.project()
+    assert levels(examine(patient, 0)) == {}  # it may still come
+    patient.sql("UPDATE projects SET created_at = ?", now_us() - HOUR_US)
+    findings = examine(patient, 0)
+    assert levels(findings) == {"worker": "warn"} and "60 minutes" in findings["worker"]["finding"]
+    assert patient.run("--once", program=BUILD / "bin/hallpass-worker").returncode == 0
+    assert levels(examine(patient, 0)) == {}
+    patient.sql("UPDATE periodic_jobs SET next_at = ?", now_us() - HOUR_US // 4)
+    findings = examine(patient, 0)
+    assert levels(findings) == {"worker": "warn"} and "15 minutes" in findings["worker"]["finding"]
 
 
 def test_doctor_asks_each_program_at_the_public_url(patient, zoom_host, stack):

@@ -11,7 +11,8 @@ static doctor_check *const checks[] = {
 	doctor_check_folders,       doctor_check_disk,        doctor_check_database_modes,
 	doctor_check_database,      doctor_check_secrets,     doctor_check_zoom,
 	doctor_check_zoom_circuits, doctor_check_clock,       doctor_check_app_credentials,
-	doctor_check_events,        doctor_check_connections, doctor_check_public_url,
+	doctor_check_events,        doctor_check_connections, doctor_check_worker,
+	doctor_check_public_url,
 };
 
 bool run_doctor(struct call *call, struct error *err)

@@ -25,6 +25,9 @@ doctor_check doctor_check_zoom, doctor_check_zoom_circuits, doctor_check_clock;
 /* doctor_users.c */
 doctor_check doctor_check_app_credentials, doctor_check_events, doctor_check_connections;
 
+/* doctor_worker.c */
+doctor_check doctor_check_worker;
+
 /* doctor_public_url.c */
 doctor_check doctor_check_public_url;
 
