@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import time
@@ -15,7 +16,7 @@ import pytest
 from support.answer import Answer
 from support.cgi import read_answer, variables_of
 from support.secret_register import SecretRegister
-from support.stack import BUILD
+from support.stack import BUILD, ROOT
 from support.waiting import wait_until
 
 RESPONDERS = sorted(program.name for program in (BUILD / "cgi-bin").iterdir())
@@ -219,6 +220,13 @@ def in_an_etc_with(folder, settings):
     if result.stderr.startswith(("unshare: ", "mount: ")):
         pytest.skip(f"another /etc cannot be mounted here: {result.stderr.strip()}")
     return result
+
+
+def test_nginx_waits_longer_for_an_answer_than_zoom_may_be_waited_for(installation):
+    [waits_s] = re.findall(r"^\tfastcgi_read_timeout (\d+)s;", (ROOT / "nginx/server.conf").read_text(), re.MULTILINE)
+    assert installation.start("status", settings={"zoom_timeout_ms": 120000}).returncode == 0
+    assert installation.start("status", settings={"zoom_timeout_ms": 120001}).returncode == 1
+    assert int(waits_s) > 120
 
 
 def test_the_file_is_that_of_etc_where_the_environment_names_none(installation, tmp_path):
