@@ -21,6 +21,7 @@ from support import landlock
 from support.home import Home, mode
 from support.processes import end
 from support.stack import BUILD, ROOT, free_port
+from support.waiting import wait_until
 
 SCHEMA_VERSION = re.search(r"schema_version \(version\) VALUES \((\d+)\)", (ROOT / "schema.sql").read_text())[1]
 root_alone = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -590,6 +591,22 @@ def test_doctor_sees_as_root_what_the_services_may_do(served):
     findings = examine(served, 1)
     assert levels(findings) == {"config": "fail"}
     assert f"{served.config}: Permission denied" in findings["config"]["finding"]
+
+
+@root_alone
+def test_what_root_makes_beside_the_database_is_the_services(served):
+    worker = subprocess.Popen([BUILD / "bin/hallpass-worker"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env={"HALLPASS_CONFIG": str(served.config)})
+    try:
+        made = {served.database.with_name(f"hallpass.db-{what}") for what in ("holders", "doorbell", "metrics", "wal")}
+        wait_until(lambda: all(file.exists() for file in made), what="the worker's files")
+        wait_until(lambda: all(file.stat().st_uid == SERVICES for file in made), what="that they are given away")
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    served.done("project", "create", "x")
+    assert {(file.stat().st_uid, file.stat().st_gid) for file in served.database.parent.iterdir()} == {
+        (SERVICES, SERVICES)}
 
 
 @root_alone

@@ -1,5 +1,7 @@
 #include "base/doorbell.h"
 
+#include "base/beside.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,9 +34,11 @@ bool doorbell_open(const char *database, int *descriptor, struct error *err)
 {
 	char path[PATH_MAX];
 	struct stat status;
+	bool is_new;
 
 	bell_path(database, path);
-	if (mkfifo(path, 0660) != 0 && errno != EEXIST)
+	is_new = mkfifo(path, 0660) == 0;
+	if (!is_new && errno != EEXIST)
 		return error_set(err, ERROR_STORAGE, "%s: cannot make the worker's doorbell: %s",
 				 path, strerror(errno));
 	/* Open for writing too, so that it never reads as ended when the last ringer has gone. */
@@ -47,6 +51,11 @@ bool doorbell_open(const char *database, int *descriptor, struct error *err)
 		close(*descriptor);
 		return error_set(err, ERROR_STORAGE, "%s: is in the place of the worker's doorbell",
 				 path);
+	}
+	if (is_new && !beside_give_to_owner(*descriptor, database)) {
+		close(*descriptor);
+		return error_set(err, ERROR_STORAGE,
+				 "%s: cannot be given to the owner of the database", path);
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 #include "base/holder.h"
 
+#include "base/beside.h"
 #include "base/crypto.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 struct holder {
-	char path[PATH_MAX];
+	char database[PATH_MAX], path[PATH_MAX];
 	pthread_mutex_t lock;
 	int file; /* -1: not opened yet */
 	int64_t number;
@@ -24,6 +25,7 @@ struct holder *holder_open(const char *database)
 
 	if (holder == NULL)
 		abort();
+	snprintf(holder->database, sizeof(holder->database), "%s", database);
 	snprintf(holder->path, sizeof(holder->path), "%s-holders", database);
 	pthread_mutex_init(&holder->lock, NULL);
 	holder->file = -1;
@@ -59,6 +61,16 @@ static bool fail(const struct holder *holder, const char *what, struct error *er
 			 strerror(errno));
 }
 
+static int make_file(const struct holder *holder)
+{
+	const int file = open(holder->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
+
+	if (file < 0 || beside_give_to_owner(file, holder->database))
+		return file;
+	close(file);
+	return -1;
+}
+
 static bool take_number(struct holder *holder, struct error *err)
 {
 	uint64_t random;
@@ -66,7 +78,9 @@ static bool take_number(struct holder *holder, struct error *err)
 
 	if (holder->file >= 0)
 		return true;
-	holder->file = open(holder->path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	holder->file = make_file(holder);
+	if (holder->file < 0 && errno == EEXIST)
+		holder->file = open(holder->path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (holder->file < 0)
 		return fail(holder, "open the file of process locks", err);
 	random_bytes(&random, sizeof(random));

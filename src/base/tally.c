@@ -1,5 +1,6 @@
 #include "base/tally.h"
 
+#include "base/beside.h"
 #include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -94,12 +95,6 @@ static bool is_ours(const char *path)
 	return page != NULL;
 }
 
-/* The operator's commands run as root and must not keep the services out. */
-static bool give_to_owner_of(const struct stat *database, int file)
-{
-	return geteuid() != 0 || fchown(file, database->st_uid, database->st_gid) == 0;
-}
-
 /*
  * Beside a database that is there; else there is nothing to count. Whole before it has its name. Of two
  * that make it at once, one file stays, and both open that.
@@ -118,7 +113,7 @@ static void make_file(const char *path, const char *database)
 	if (file < 0)
 		return;
 	/* One of another version, or a damaged one, is replaced: what it counted is given up. */
-	if (!fill_file(file) || !give_to_owner_of(&status, file) || fchmod(file, 0660) != 0 ||
+	if (!fill_file(file) || !beside_give_to_owner(file, database) || fchmod(file, 0660) != 0 ||
 	    link(draft, path) == 0 || is_ours(path) || rename(draft, path) != 0)
 		unlink(draft);
 	close(file);
