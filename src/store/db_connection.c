@@ -13,6 +13,7 @@ struct db_connection *db_connection_open(const char *path, int flags)
 	struct db_connection *connection = db_allocate(sizeof(*connection));
 
 	connection->path = strdup(path);
+	connection->line = (struct db_line){.file = -1};
 	if (connection->path == NULL)
 		abort();
 	connection->open_result =
@@ -55,6 +56,7 @@ void db_connection_close(struct db_connection *connection)
 	for (size_t i = 0; i < STATEMENTS_MAX; i++)
 		statement_free(connection->statements[i]);
 	sqlite3_close(connection->handle);
+	db_line_close(&connection->line);
 	free(connection->path);
 	free(connection);
 }

@@ -6,6 +6,7 @@
 #define STORE_DB_INTERNAL_H
 
 #include "store/db.h"
+#include "store/db_line.h"
 
 #include <sqlite3.h>
 
@@ -17,6 +18,7 @@ struct db_connection {
 	sqlite3 *handle; /* NULL: it could not be opened again, for open_result */
 	int open_result;
 	char *path;
+	struct db_line line;
 	/* Open addressing by the address of the SQL. */
 	struct statement *statements[STATEMENTS_MAX];
 	struct db_connection *next; /* in the gate's list of idle ones */

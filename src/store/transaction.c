@@ -12,6 +12,10 @@ enum {
 	/* Between looks whether another process is done. SQLite's own pauses grow to 100 ms. */
 	LOOK_AGAIN_MS = 5,
 	FIRST_LOOKS_AGAIN_MS = 1,
+	/* After so long one stands first in the line of the processes: a few commits on a slow disk. */
+	STAND_FIRST_AFTER_MS = 100,
+	/* Whoever does begins within a commit; one who does not is stopped, and keeps nobody for longer. */
+	LET_PASS_MS_MAX = 250,
 };
 
 static bool enter_gate(struct db *db, bool goes_first, int64_t deadline_ms, struct error *err)
@@ -50,32 +54,53 @@ static bool run(struct db *db, const char *sql, struct error *err)
 
 /* How another process's writer is waited for. */
 struct turn {
-	int64_t deadline_ms;
+	struct db_connection *connection;
+	int64_t stands_first_at_ms, deadline_ms;
 	int look_again_ms;
 };
+
+static void let_first_pass(const struct turn *turn)
+{
+	struct db_connection *connection = turn->connection;
+	const int64_t until_ms = clock_monotonic_ms() + LET_PASS_MS_MAX;
+
+	while (!connection->line.is_first &&
+	       db_line_is_anothers(&connection->line, connection->path) &&
+	       clock_monotonic_ms() < until_ms)
+		clock_pause_ms(FIRST_LOOKS_AGAIN_MS);
+}
 
 static int wait_for_turn(void *argument, int count)
 {
 	const struct turn *turn = argument;
+	struct db_line *line = &turn->connection->line;
+	const int64_t now_ms = clock_monotonic_ms();
 
 	(void)count;
-	if (clock_monotonic_ms() >= turn->deadline_ms)
+	if (now_ms >= turn->deadline_ms)
 		return 0;
-	clock_pause_ms(turn->look_again_ms);
+	if (now_ms >= turn->stands_first_at_ms)
+		db_line_stand_first(line, turn->connection->path);
+	clock_pause_ms(line->is_first ? FIRST_LOOKS_AGAIN_MS : turn->look_again_ms);
+	let_first_pass(turn);
 	return 1;
 }
 
 /* Where no connection could be opened for it, its statement tells. */
 static bool begin_write(struct db *db, struct turn *turn, struct error *err)
 {
-	sqlite3 *handle = db_connection_of(db)->handle;
+	sqlite3 *handle;
 	bool began;
 
-	if (handle != NULL)
-		sqlite3_busy_handler(handle, wait_for_turn, turn);
+	turn->connection = db_connection_of(db);
+	handle = turn->connection->handle;
+	if (handle == NULL)
+		return run(db, begin_write_sql, err);
+	let_first_pass(turn);
+	sqlite3_busy_handler(handle, wait_for_turn, turn);
 	began = run(db, begin_write_sql, err);
-	if (handle != NULL)
-		sqlite3_busy_timeout(handle, DB_BUSY_TIMEOUT_MS);
+	sqlite3_busy_timeout(handle, DB_BUSY_TIMEOUT_MS);
+	db_line_leave(&turn->connection->line);
 	return began;
 }
 
@@ -90,8 +115,12 @@ static bool begin(struct transaction *transaction, struct db *db, bool goes_firs
 		  struct error *err)
 {
 	/* Other processes are waited for with the time that this one's threads left. */
-	struct turn turn = {clock_monotonic_ms() + DB_BUSY_TIMEOUT_MS,
-			    goes_first ? FIRST_LOOKS_AGAIN_MS : LOOK_AGAIN_MS};
+	const int64_t now_ms = clock_monotonic_ms();
+	struct turn turn = {
+		.stands_first_at_ms = now_ms + STAND_FIRST_AFTER_MS,
+		.deadline_ms = now_ms + DB_BUSY_TIMEOUT_MS,
+		.look_again_ms = goes_first ? FIRST_LOOKS_AGAIN_MS : LOOK_AGAIN_MS,
+	};
 
 	if (!enter_gate(db, goes_first, turn.deadline_ms, err))
 		return false;

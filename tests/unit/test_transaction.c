@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "store/db_gate.h"
+#include "store/db_line.h"
 #include "store/transaction.h"
 #include "support/must.h"
 #include "support/test_notes.h"
@@ -343,6 +344,148 @@ static void a_writer_begins_soon_after_another_process_is_done(void **state)
 	assert_in_range(best_ms, 0, 30);
 }
 
+enum { HOLD_MS = 20, WAITERS = 3, TURNS = 4, WAIT_MS_MAX = 1000 };
+
+struct greedy_process {
+	const struct test_database *database;
+	atomic_bool is_over;
+};
+
+/* Each of its transactions begins as soon as the one before has ended, long before anybody looks again. */
+static void *write_without_pause(void *argument)
+{
+	struct greedy_process *greedy = argument;
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *db = test_database_connect(greedy->database, gate);
+	struct error err = {0};
+
+	while (!greedy->is_over) {
+		SCOPED(transaction_end) struct transaction transaction = {0};
+
+		must(transaction_begin_first(&transaction, db, &err), &err);
+		clock_pause_ms(HOLD_MS);
+	}
+	return NULL;
+}
+
+static void *take_turns(void *argument)
+{
+	const struct greedy_process *greedy = argument;
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *db = test_database_connect(greedy->database, gate);
+	struct error err = {0};
+	int64_t longest_ms = 0;
+
+	for (int i = 0; i < TURNS; i++) {
+		SCOPED(transaction_end) struct transaction transaction = {0};
+		const int64_t started_ms = clock_monotonic_ms();
+		int64_t waited_ms;
+
+		must(transaction_begin(&transaction, db, &err), &err);
+		waited_ms = clock_monotonic_ms() - started_ms;
+		longest_ms = waited_ms > longest_ms ? waited_ms : longest_ms;
+	}
+	return (void *)(intptr_t)longest_ms;
+}
+
+static void beside_a_process_that_commits_without_pause_each_comes_to_its_turn(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct greedy_process greedy = {.database = &database};
+	pthread_t greedy_thread, threads[WAITERS];
+	void *longest_ms;
+
+	(void)state;
+	assert_int_equal(pthread_create(&greedy_thread, NULL, write_without_pause, &greedy), 0);
+	for (int i = 0; i < WAITERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, take_turns, &greedy), 0);
+	for (int i = 0; i < WAITERS; i++) {
+		pthread_join(threads[i], &longest_ms);
+		assert_in_range((intptr_t)longest_ms, 0, WAIT_MS_MAX);
+	}
+	greedy.is_over = true;
+	pthread_join(greedy_thread, NULL);
+}
+
+static bool somebody_stands_first(const struct test_database *database)
+{
+	struct db_line line = {.file = -1};
+	const bool is_anothers = db_line_is_anothers(&line, database->path);
+
+	db_line_close(&line);
+	return is_anothers;
+}
+
+static void write_once(const struct test_database *database)
+{
+	struct db_gate *gate = db_gate_open();
+	struct db *db = test_database_connect(database, gate);
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	_exit(!transaction_begin(&transaction, db, &err));
+}
+
+static void who_is_killed_while_he_stands_first_keeps_nobody_waiting(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct transaction transaction = {0};
+	struct error err = {0};
+	int status;
+	pid_t child;
+
+	(void)state;
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		write_once(&database);
+	for (int ms = 0; ms < DB_BUSY_TIMEOUT_MS && !somebody_stands_first(&database); ms++)
+		clock_pause_ms(1);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_false(somebody_stands_first(&database));
+	transaction_end(&transaction);
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	transaction_end(&transaction);
+}
+
+static int64_t begun_after_ms(struct db *db)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const int64_t started_ms = clock_monotonic_ms();
+	struct error err = {0};
+
+	must(transaction_begin(&transaction, db, &err), &err);
+	return clock_monotonic_ms() - started_ms;
+}
+
+static void who_stands_first_is_let_pass_and_leaves_the_place_as_he_begins(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct db_line line = {.file = -1}, other = {.file = -1};
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	(void)state;
+	assert_false(db_line_is_anothers(&line, database.path));
+	db_line_stand_first(&line, database.path);
+	assert_true(line.is_first && !db_line_is_anothers(&line, database.path));
+	assert_true(db_line_is_anothers(&other, database.path));
+	db_line_stand_first(&other, database.path);
+	assert_false(other.is_first);
+	/* Nobody writes, and yet one has to wait. But not for long, for who stands there may be stopped. */
+	assert_in_range(begun_after_ms(database.db), 200, 1000);
+	db_line_leave(&line);
+	assert_false(db_line_is_anothers(&other, database.path));
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	assert_false(somebody_stands_first(&database));
+	transaction_end(&transaction);
+	db_line_close(&line);
+	db_line_close(&other);
+}
+
 /* In a process of its own, which is killed between the write and its commit, or after it. */
 static void write_and_be_killed(const struct test_database *database, bool commits)
 {
@@ -391,6 +534,10 @@ int main(void)
 		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
 		cmocka_unit_test(who_goes_first_passes_the_line_at_the_gate),
 		cmocka_unit_test(a_writer_begins_soon_after_another_process_is_done),
+		cmocka_unit_test(
+			beside_a_process_that_commits_without_pause_each_comes_to_its_turn),
+		cmocka_unit_test(who_is_killed_while_he_stands_first_keeps_nobody_waiting),
+		cmocka_unit_test(who_stands_first_is_let_pass_and_leaves_the_place_as_he_begins),
 		cmocka_unit_test(a_killed_process_loses_what_it_had_not_committed_and_nothing_else),
 	};
 
