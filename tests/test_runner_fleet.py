@@ -54,9 +54,34 @@ def test_a_hundred_runners_share_a_thousand_bots_each_handed_out_once(private_st
     share(stack, stack.create_project().api, BOT_COUNT)
 
 
+@contextmanager
+def another_program_writes(api):
+    """All the time, and is not refused either."""
+    webhook = api.post("/api/v1/webhooks", json={
+        "url": "https://receiver.example/connections", "triggers": ["zoom_oauth_connection.state_change"]}).must_be(201)
+    is_over = threading.Event()
+
+    def write():
+        count = 0
+        while not is_over.is_set():
+            api.patch(f"/api/v1/webhooks/{webhook.json['id']}", json={"url": f"https://receiver.example/{count}"}).must_be(200)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            yield
+        finally:
+            is_over.set()
+        assert writing.result() > 10
+
+
 def test_on_a_disk_that_takes_20_ms_a_sync_none_of_a_hundred_runners_is_refused(private_stack, tmp_path):
     stack = private_stack(processes=3, **slow_disk(tmp_path, 20))
-    share(stack, stack.create_project().api, 500)
+    project = stack.create_project()
+    with another_program_writes(project.api):
+        share(stack, project.api, 500)
 
 
 def test_plain_cgi_processes_at_once_hand_each_bot_out_once(project):
