@@ -106,7 +106,7 @@ CREATE TABLE zoom_oauth_credentials (
 	access_token_expires_at INTEGER,
 	authorized_at INTEGER NOT NULL,             -- when the user last authorized the app
 	refreshed_at INTEGER NOT NULL,              -- when Zoom last gave us tokens
-	refresh_holder INTEGER,                     -- lease: number of the process that is refreshing now
+	refresh_holder INTEGER,                     -- lease: number of the attempt that is under way now
 	                                            -- (src/base/holder.h); NULL: none is
 	refresh_lease_until INTEGER,                -- after this others try, whether the holder lives or not
 	next_refresh_at INTEGER,                    -- when the worker renews them; NULL: not at all
@@ -119,7 +119,7 @@ CREATE INDEX zoom_oauth_credentials_to_refresh ON zoom_oauth_credentials (next_r
 -- called, removed with its answer: what is left here was interrupted, or is under way.
 CREATE TABLE zoom_oauth_refresh_attempts (
 	connection_id INTEGER NOT NULL REFERENCES zoom_oauth_credentials (connection_id) ON DELETE CASCADE,
-	holder INTEGER NOT NULL,                    -- number of the process; 0: it knows that no answer will come
+	holder INTEGER NOT NULL,                    -- number of the attempt; 0: no answer will come, as is known
 	started_at INTEGER NOT NULL,
 	PRIMARY KEY (connection_id, holder)
 ) STRICT, WITHOUT ROWID;

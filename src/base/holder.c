@@ -44,7 +44,7 @@ void holder_close(struct holder **holder)
 }
 
 /*
- * Process N is the lock on byte N of a file that stays empty. It belongs to the open file rather than
+ * Number N is the lock on byte N of a file that stays empty. It belongs to the open file rather than
  * the process (F_OFD_…), so that no other close() of this process drops it.
  */
 static struct flock byte_of(int64_t number)
@@ -71,11 +71,20 @@ static int make_file(const struct holder *holder)
 	return -1;
 }
 
-static bool take_number(struct holder *holder, struct error *err)
+static bool lock_number(const struct holder *holder, int64_t *number, struct error *err)
 {
 	uint64_t random;
 	struct flock lock;
 
+	random_bytes(&random, sizeof(random));
+	*number = (int64_t)(random >> 2) + 1;
+	lock = byte_of(*number);
+	return fcntl(holder->file, F_OFD_SETLK, &lock) == 0 ||
+	       fail(holder, "take the lock of this process", err);
+}
+
+static bool take_number(struct holder *holder, struct error *err)
+{
 	if (holder->file >= 0)
 		return true;
 	holder->file = make_file(holder);
@@ -83,12 +92,8 @@ static bool take_number(struct holder *holder, struct error *err)
 		holder->file = open(holder->path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 	if (holder->file < 0)
 		return fail(holder, "open the file of process locks", err);
-	random_bytes(&random, sizeof(random));
-	holder->number = (int64_t)(random >> 2) + 1;
-	lock = byte_of(holder->number);
-	if (fcntl(holder->file, F_OFD_SETLK, &lock) == 0)
+	if (lock_number(holder, &holder->number, err))
 		return true;
-	fail(holder, "take the lock of this process", err);
 	close(holder->file);
 	holder->file = -1;
 	return false;
@@ -103,6 +108,23 @@ bool holder_number(struct holder *holder, int64_t *number, struct error *err)
 	*number = holder->number;
 	pthread_mutex_unlock(&holder->lock);
 	return taken;
+}
+
+bool holder_begin(struct holder *holder, int64_t *number, struct error *err)
+{
+	int64_t own;
+
+	return holder_number(holder, &own, err) && lock_number(holder, number, err);
+}
+
+void holder_end(struct holder *holder, int64_t number)
+{
+	struct flock lock = byte_of(number);
+
+	lock.l_type = F_UNLCK;
+	/* Nothing can stand against that: it gives back what is ours, of a file that is open. */
+	if (fcntl(holder->file, F_OFD_SETLK, &lock) != 0)
+		abort();
 }
 
 bool holder_is_alive(struct holder *holder, int64_t number, bool *is_alive, struct error *err)

@@ -49,7 +49,7 @@ struct refresh {
 	const struct connection *connection;
 	int64_t generation; /* that of the refresh token which is sent, … */
 	instant given_at;   /* … and when Zoom gave it */
-	int64_t holder;     /* this process */
+	int64_t holder;     /* this attempt, while somebody is at it */
 	instant lease_until;
 	instant refused_at; /* 0: Zoom has not */
 	struct zoom_client_credentials client;
@@ -113,9 +113,7 @@ static bool claim_in_transaction(struct db *db, void *part, struct error *err)
 				       claim->dead_holder, now, refresh->lease_until,
 				       &claim->claimed, err))
 		return false;
-	/* An attempt of ours is still there only where its end could not be recorded: it is lost. */
-	return !claim->claimed || (refresh_attempt_lose(db, id, refresh->holder, err) &&
-				   refresh_attempt_add(db, id, refresh->holder, now, err));
+	return !claim->claimed || refresh_attempt_add(db, id, refresh->holder, now, err);
 }
 
 static bool claim(struct refresh *refresh, int64_t dead_holder, bool *claimed)
@@ -446,15 +444,28 @@ static enum refresh_outcome send(struct refresh *refresh)
 		failpoint("refresh.recorded");
 		return superseded ? REFRESH_SUPERSEDED : REFRESH_FAILED;
 	}
-	/* It could not be recorded: the lease runs out by itself, and Zoom will say the same again. */
+	/* It could not be recorded: others take the lease, and Zoom will say the same again. */
 	*refresh->failure = (struct zoom_failure){0};
 	return REFRESH_FAILED;
 }
 
-static enum refresh_outcome claim_and_send(struct broker *broker,
-					   const struct connection *connection,
-					   const struct credentials *credentials,
-					   struct zoom_failure *failure, struct error *err)
+static enum refresh_outcome claim_and_send(struct refresh *refresh,
+					   const struct credentials *credentials)
+{
+	int64_t dead_holder;
+	bool claimed;
+
+	if (!open_secrets(refresh, credentials) ||
+	    !find_dead_holder(refresh, credentials, &dead_holder) ||
+	    !claim(refresh, dead_holder, &claimed))
+		return REFRESH_FAILED;
+	return claimed ? send(refresh) : REFRESH_LEASED;
+}
+
+/* What could not be recorded until the end of it stays behind as a dead one's. */
+static enum refresh_outcome attempt(struct broker *broker, const struct connection *connection,
+				    const struct credentials *credentials,
+				    struct zoom_failure *failure, struct error *err)
 {
 	struct refresh refresh = {.broker = broker,
 				  .connection = connection,
@@ -462,19 +473,17 @@ static enum refresh_outcome claim_and_send(struct broker *broker,
 				  .given_at = credentials->refreshed_at,
 				  .failure = failure,
 				  .err = err};
-	int64_t dead_holder;
-	bool claimed;
+	enum refresh_outcome outcome;
 
 	*failure = (struct zoom_failure){0};
 	/* While Zoom is not asked at all, a claim would only be two commits for each who comes. */
 	if (zoom_oauth_is_resting(&broker->zoom, broker->arena, failure))
 		return REFRESH_FAILED;
-	if (!holder_number(broker->holder, &refresh.holder, err) ||
-	    !open_secrets(&refresh, credentials) ||
-	    !find_dead_holder(&refresh, credentials, &dead_holder) ||
-	    !claim(&refresh, dead_holder, &claimed))
+	if (!holder_begin(broker->holder, &refresh.holder, err))
 		return REFRESH_FAILED;
-	return claimed ? send(&refresh) : REFRESH_LEASED;
+	outcome = claim_and_send(&refresh, credentials);
+	holder_end(broker->holder, refresh.holder);
+	return outcome;
 }
 
 static const char *outcome_name(enum refresh_outcome outcome, const struct zoom_failure *failure)
@@ -496,8 +505,7 @@ enum refresh_outcome refresh_try(struct broker *broker, const struct connection 
 				 const struct credentials *credentials,
 				 struct zoom_failure *failure, struct error *err)
 {
-	const enum refresh_outcome outcome =
-		claim_and_send(broker, connection, credentials, failure, err);
+	const enum refresh_outcome outcome = attempt(broker, connection, credentials, failure, err);
 	char labels[TALLY_NAME_BYTES];
 
 	snprintf(labels, sizeof(labels), "outcome=\"%s\"", outcome_name(outcome, failure));

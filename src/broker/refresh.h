@@ -6,8 +6,10 @@
  * the steps under the same names):
  *
  *  1. claim. One process at a time takes the lease, in an UPDATE that only one of them wins, and in
- *     the same commit notes its attempt. A lease falls to the next one when its holder is dead, which
- *     the kernel tells (base/holder.h), or has not come back in time, alive or not.
+ *     the same commit notes its attempt. A lease falls to the next one when its holder is dead, or has
+ *     not come back in time, alive or not. Holder is a number of the attempt's own (base/holder.h): the
+ *     kernel tells that it is dead when the process is, and when the process has given it up, for a
+ *     database that takes nothing for too long takes no note of that either.
  *  2. send. Only then Zoom is called. The call has its full time, whatever its caller's deadline is.
  *  3. store_answer. What Zoom gives is on the disk before anybody is handed the access token. Whatever
  *     brings a refresh token, or erases it, makes a new generation, and an answer is stored only where
@@ -19,8 +21,8 @@
  *         has voided the grant that the answer belongs to: dropping it loses nothing.
  *  4. record_refusal. invalid_grant is believed only about what is stored: in the transaction that
  *     would disconnect the generation is read again, and where it has moved on, the refusal was about
- *     yesterday's token. And only where no one else can have the new token: while the attempt of
- *     another living process is open, that one may be stopped with Zoom's answer in its hands, so
+ *     yesterday's token. And only where no one else can have the new token: while another attempt
+ *     is open whose holder lives, that one may be stopped with Zoom's answer in its hands, so
  *     nothing is concluded and it is tried again later. The same while an authorization is under way
  *     that had begun before the refusal, or its tokens wait to be settled: Zoom voids the older grant as
  *     it takes the code, and whose code it was is known only later. Who works on it is waited for, up to

@@ -9,7 +9,7 @@
 #include "store/db.h"
 
 struct refresh_attempt {
-	int64_t holder; /* number of the process; 0: it knows that no answer will come */
+	int64_t holder; /* the attempt's own number; 0: it is known that no answer will come */
 	instant started_at;
 };
 

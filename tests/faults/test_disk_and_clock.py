@@ -111,10 +111,12 @@ def test_a_disk_that_is_full_when_zoom_answers_is_waited_for(disk, small, small_
     assert prove(joiner) == KEPT
 
 
+@pytest.mark.parametrize("who", ["zoom_oauth_connections", "bots"])
 def test_a_disk_that_stays_full_with_zooms_answer_in_hand_leaves_a_user_who_is_told_why(
-        disk, small, small_joiner, row):
+        disk, small, small_joiner, row, who):
+    """Whoever asks next finds out: the same process, or another one while that which gave up lives on."""
     joiner, failpoint = small_joiner, Failpoint(small.directory)
-    end = row("refresh", UNAVOIDABLE, "the disk stays full", "zoom_oauth_connections")
+    end = row("refresh", UNAVOIDABLE, f"the disk stays full, {who} asks next", "zoom_oauth_connections")
     began = before_now()
     time_travel.expire_access_token(small, joiner.id)
     failpoint.arm("refresh.answered", "pause")
@@ -124,8 +126,7 @@ def test_a_disk_that_stays_full_with_zooms_answer_in_hand_leaves_a_user_who_is_t
         failpoint.let_go()
         assert asked.result(timeout=60).must_be(503).code == "database_unavailable"
     disk.free()
-    # The same process goes on with it, for it lives, and knows that its own attempt came to nothing.
-    wait_until(lambda: joiner.refresh().status == 200, timeout=30, what="the end of the lease")
+    REFRESHERS[who](joiner)
     assert joiner.read()["state"] == "disconnected" and says_interrupted(joiner, began)
     come_back(joiner)
     assert prove(joiner) == KEPT

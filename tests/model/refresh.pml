@@ -109,6 +109,8 @@ byte requests[REFRESHERS];
 
 #define bit(i) (1 << (i))
 #define is_running(i) ((stopped & bit(i)) == 0)
+#define is_at_it(i) (step[i] != IDLE && step[i] != WANTS && step[i] != LOOKED)
+#define is_left(i) ((attempts & bit(i)) != 0 && !is_at_it(i))
 #define may_bring_new(i, k) ((begun_before[i] & bit(k)) != 0 && reauthorized[k] == zoom_token)
 
 /* Mutilations: each takes one thought out of the protocol. The names are what `run` passes. */
@@ -280,10 +282,6 @@ inline claim(i)
 		step[i] == LOOKED && is_running(i) && is_as_read(i) && is_lease_free ->
 		holder = i;
 		has_run_out = false;
-#ifndef CLAIM_FORGETS_OWN
-		/* One of its own that it could not record the end of. */
-		lose_attempt(i);
-#endif
 #ifndef CLAIM_WITHOUT_ATTEMPT
 		attempts = attempts | bit(i);
 #endif
@@ -332,6 +330,12 @@ inline record_refusal(i)
 			look_again(i)
 		:: !is_superseded(i) && (has_living_other(i) || has_open_authorization(i)) ->
 			/* stay_in_doubt */
+#ifdef P9
+			assert(!is_left(0) && !is_left(1));
+#if REFRESHERS > 2
+			assert(!is_left(2));
+#endif
+#endif
 #ifdef DOUBT_IS_TAKEN_FOR_LOSS
 			has_lost_attempt = true;
 #endif
@@ -396,6 +400,16 @@ inline drop_answer(i)
 	fi
 }
 
+/* Lease and attempt are nobody's who lives any more; the kernel tells. */
+inline end_holder(i)
+{
+	lose_attempt(i);
+	if
+	:: holder == i -> holder = DEAD
+	:: else
+	fi
+}
+
 /* The database took nothing for too long. Attempt and lease stay behind. */
 inline give_up(i)
 {
@@ -404,6 +418,9 @@ inline give_up(i)
 			(step[i] == GRANTED || step[i] == REFUSED || step[i] == NO_ANSWER) ->
 		give_ups++;
 		drop_answer(i);
+#ifndef GIVE_UP_LIVES_ON
+		end_holder(i);
+#endif
 		tell(i)
 	}
 }
@@ -521,11 +538,7 @@ inline crash(i)
 		crashes < CRASHES && step[i] != IDLE && is_running(i) ->
 		crashes++;
 		hang_up(i);
-		lose_attempt(i);
-		if
-		:: holder == i -> holder = DEAD
-		:: else
-		fi;
+		end_holder(i);
 		tell(i)
 	}
 }

@@ -142,6 +142,25 @@ static void a_closed_holder_is_dead(void **state)
 	assert_false(is_alive(holder, number));
 }
 
+static void a_number_of_one_thing_lives_for_others_until_it_is_ended(void **state)
+{
+	SCOPED(close_holder) struct holder *holder = holder_open(database);
+	SCOPED(close_holder) struct holder *other = holder_open(database);
+	struct error err;
+	int64_t one, two;
+
+	(void)state;
+	assert_true(holder_begin(other, &one, &err));
+	assert_true(holder_begin(other, &two, &err));
+	assert_true(is_alive(holder, one) && is_alive(holder, two));
+	assert_false(is_alive(other, one));
+	holder_end(other, one);
+	assert_false(is_alive(holder, one));
+	assert_true(is_alive(holder, two) && is_alive(holder, number_of(other)));
+	holder_close(&other);
+	assert_false(is_alive(holder, two));
+}
+
 static bool exclude(struct holder *holder)
 {
 	struct error err;
@@ -205,6 +224,7 @@ int main(void)
 		cmocka_unit_test(a_number_that_nobody_has_is_dead),
 		cmocka_unit_test(a_stopped_process_lives_and_a_killed_one_does_not),
 		cmocka_unit_test(a_closed_holder_is_dead),
+		cmocka_unit_test(a_number_of_one_thing_lives_for_others_until_it_is_ended),
 		cmocka_unit_test(who_excludes_others_must_be_alone_and_then_nobody_gets_a_number),
 		cmocka_unit_test(where_there_is_no_file_nobody_lives_and_none_is_made),
 		cmocka_unit_test(a_folder_that_is_not_there_is_an_error),

@@ -587,12 +587,35 @@ static void a_refusal_after_an_answer_got_lost_says_so(void **state)
 static void an_attempt_of_ones_own_that_was_left_open_counts_as_lost(void **state)
 {
 	struct fixture fixture;
+	struct error err;
+	int64_t number;
 
 	(void)state;
 	open_fixture(&fixture, &refuses, 1);
-	claim_as(&fixture, number_of(fixture.broker.holder), began - SECOND);
+	must(holder_begin(fixture.broker.holder, &number, &err), &err);
+	claim_as(&fixture, number, began + HOUR);
 	assert_int_equal(try_refresh(&fixture), REFRESH_FAILED);
 	assert_int_equal(count(&fixture, ADA_IS "failure_code = 'refresh_interrupted'"), 1);
+	close_fixture(&fixture);
+}
+
+static void an_attempt_that_a_living_process_has_given_up_keeps_nothing_in_doubt(void **state)
+{
+	struct fixture fixture;
+	struct holder *other;
+	struct error err;
+	int64_t number;
+
+	(void)state;
+	open_fixture(&fixture, &refuses, 1);
+	other = holder_open(fixture.database.path);
+	must(holder_begin(other, &number, &err), &err);
+	claim_as(&fixture, number, began + HOUR);
+	assert_int_equal(try_refresh(&fixture), REFRESH_LEASED);
+	holder_end(other, number);
+	assert_int_equal(try_refresh(&fixture), REFRESH_FAILED);
+	assert_int_equal(count(&fixture, ADA_IS "failure_code = 'refresh_interrupted'"), 1);
+	holder_close(&other);
 	close_fixture(&fixture);
 }
 
@@ -683,6 +706,8 @@ int main(void)
 		cmocka_unit_test(an_answer_that_got_lost_is_remembered_until_the_next_success),
 		cmocka_unit_test(a_refusal_after_an_answer_got_lost_says_so),
 		cmocka_unit_test(an_attempt_of_ones_own_that_was_left_open_counts_as_lost),
+		cmocka_unit_test(
+			an_attempt_that_a_living_process_has_given_up_keeps_nothing_in_doubt),
 		cmocka_unit_test(what_was_not_sent_leaves_nothing_in_doubt),
 		cmocka_unit_test(what_a_gateway_says_leaves_open_what_zoom_did),
 		cmocka_unit_test(a_rate_limit_is_an_answer_and_leaves_nothing_in_doubt),
