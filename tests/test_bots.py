@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from support.http_client import description
 from support.time_travel import write
 
 BOTS = "/api/v1/bots"
@@ -170,6 +171,14 @@ def test_a_wrong_field_is_named_and_nothing_is_stored(api, stack, project, field
     assert answer.code == "invalid_request"
     assert list(answer.fields) == [wrong]
     assert bot_count(stack, project) == 0
+
+
+@pytest.mark.parametrize("kind", ["onbehalf_token", "zak_token"])
+def test_the_description_refuses_the_wish_for_a_token_of_nobody_too(kind):
+    settings = description.document["components"]["schemas"]["ZoomSettings"]
+    with pytest.raises(AssertionError, match="is a required property"):
+        description.validate({kind: {}}, settings, "zoom_settings")
+    description.validate({kind: {"zoom_oauth_connection_user_id": "u1"}}, settings, "zoom_settings")
 
 
 def test_all_wrong_fields_are_named_at_once(api):
