@@ -28,7 +28,8 @@ static void a_clock_that_is_not_frozen_is_the_systems(void **state)
 	const instant before = (instant)time(NULL) * SECOND, now = clock_now(&running);
 
 	(void)state;
-	assert_true(now >= before && now <= ((instant)time(NULL) + 1) * SECOND);
+	/* time() may be some milliseconds late. */
+	assert_true(now >= before && now <= ((instant)time(NULL) + 2) * SECOND);
 }
 
 static void monotonic_time_never_goes_back(void **state)
