@@ -26,12 +26,14 @@ class Site:
         self.directory = directory
         self.http_port, self.https_port = free_port(), free_port()
         self.web_root = directory / "web"
+        self.docs = directory / "share/hallpass/docs"
 
     def install(self, stack, changes):
         """As `make install` does it, with the administrator's part and what this machine lacks put in."""
         subprocess.run(["make", "--no-print-directory", "install-site", f"DESTDIR={self.directory}", "PREFIX="],
                        cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
         self.web_root.mkdir()
+        self.docs.mkdir()
         own = self.directory / "share/hallpass/nginx"
         self.certify()
         changes = {
@@ -48,7 +50,8 @@ class Site:
         server = (own / "server.conf").read_text()
         sockets = stack.directory / "sockets"
         (self.directory / "sockets").symlink_to(sockets)
-        (own / "server.conf").write_text(server.replace("unix:/run/hallpass/", "unix:sockets/"))
+        (own / "server.conf").write_text(server.replace("unix:/run/hallpass/", "unix:sockets/").replace(
+            "alias /share/hallpass/docs/", f"alias {self.docs}/"))
         (self.directory / "nginx.conf").write_text(NGINX.format(
             user="user root;" if os.geteuid() == 0 else "", site=own / "site.conf"))
 

@@ -55,6 +55,13 @@ def test_the_api_is_served_over_tls_and_says_that_it_stays_there(site, stack):
     assert "nginx/" not in answer.headers["server"]
 
 
+def test_what_nginx_answers_itself_says_so_too(site):
+    (site.docs / "page.html").write_text("a page")
+    for path, status in (("/docs/page.html", 200), ("/docs/nowhere", 404), ("/nowhere", 404)):
+        answer = site.ask("GET", path).must_be(status)
+        assert answer.headers["strict-transport-security"] == "max-age=63072000", path
+
+
 def test_http_2_is_spoken(site):
     result = subprocess.run(
         ["curl", "--silent", "--show-error", "--http2", "--cacert", site.directory / "certificate.pem", "--resolve",
@@ -113,6 +120,13 @@ def test_who_asks_too_often_with_one_key_is_told_when_to_come_again_and_others_a
     assert {answer.code for answer in refused} == {"too_many_requests"}
     assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
     site.ask("GET", "/api/v1/bots", headers=other).must_be(200)
+
+
+def test_a_key_is_the_same_however_its_header_is_written(site, stack):
+    key, connection = stack.create_project().key, site.connect()
+    answers = [site.ask("GET", "/api/v1/bots", headers={"Authorization": f"{scheme}{' ' * spaces}{key}"},
+                        connection=connection) for spaces in range(1, 101) for scheme in ("Token", "token", "Bearer")]
+    assert statuses(answers) == {200, 429}
 
 
 def test_who_shows_no_key_is_limited_by_address(site):
