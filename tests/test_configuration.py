@@ -278,6 +278,12 @@ def test_a_bad_value_stops_the_program_naming_file_line_and_key(key, installatio
                         "status", "HALLPASS_" + key.upper())
 
 
+def test_nginx_waits_for_a_responder_as_long_as_that_may_wait_for_zoom(installation):
+    waits_s, = re.findall(r"fastcgi_read_timeout (\d+)s;", (ROOT / "nginx/server.conf").read_text())
+    longest_ms = int(waits_s) * 1000
+    must_be_refused(installation.start("status", text=f"zoom_timeout_ms = {longest_ms}\n"), "status", "zoom_timeout_ms")
+
+
 @pytest.mark.parametrize("line, words", [
     ("no_such_key = 1", "no_such_key"), ("Threads = 3", "Threads"), ("threads 3", "threads 3"), ("= 3", "''"),
     ("threads", "threads"), ("[section]", "[section]"), ("x" * 5000, "longer")])
