@@ -15,6 +15,7 @@ import pytest
 
 from support.failpoint import is_stopped
 from support.fastcgi import KeptConnection
+from support.preload import slow_disk
 from support.processes import pids_of
 from support.waiting import wait_until
 from support.zoom_event import APPS, SHARED, deliver, made_up_id, meeting_event, signed
@@ -133,6 +134,17 @@ def test_a_thread_whose_event_another_one_stores_keeps_no_connection_from_the_ot
 
 
 # What a process remembers of an app
+
+
+def test_a_flood_of_forged_events_keeps_no_true_one_waiting_on_a_slow_disk(private_stack, zoom, tmp_path):
+    """A commit for each of them would take twice as long as Zoom waits."""
+    intake = Intake(private_stack(**slow_disk(tmp_path, 100)), zoom)
+    with ThreadPoolExecutor(61) as pool:
+        forged = [pool.submit(intake.send, new_event(), "wrong") for _ in range(60)]
+        true = pool.submit(intake.send, new_event())
+        assert {answer.result().status for answer in forged} == {401}
+        true.result().must_be(200)
+    assert intake.api.get(f"{APPS}/{intake.app['id']}").json["last_rejected_webhook_at"]
 
 
 def test_a_new_secret_holds_at_once_for_a_process_that_remembers_the_old_one(intake):

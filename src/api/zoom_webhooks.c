@@ -176,16 +176,6 @@ static instant time_of(const struct delivery *delivery)
 	return at < delivery->latest ? at : delivery->latest;
 }
 
-static bool commit(struct transaction *transaction, const struct delivery *delivery,
-		   bool wakes_worker, struct error *err)
-{
-	if (!transaction_commit(transaction, err))
-		return false;
-	if (wakes_worker)
-		doorbell_ring(delivery->context->process->config.database);
-	return true;
-}
-
 static bool is_stale(const struct delivery *delivery)
 {
 	return delivery->signature != NULL && !delivery->is_fresh;
@@ -201,22 +191,20 @@ static bool note_rejection_by(const struct delivery *delivery, const struct app 
 	       app_note_rejected_webhook(db, app->id, delivery->now, err);
 }
 
-/* Nothing that the event says is believed; but whether a user is lost can be asked of Zoom. */
-static bool note_rejection(struct delivery *delivery, struct error *err)
+static bool says_lost(const struct delivery *delivery)
 {
-	const bool says_lost = delivery->event.kind == ZOOM_EVENT_APP_DEAUTHORIZED;
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	struct db *db = delivery->context->db;
-	bool wakes_worker = false;
+	return delivery->event.kind == ZOOM_EVENT_APP_DEAUTHORIZED;
+}
 
-	if (delivery->app_count == 0 || (!delivery->is_named && !says_lost))
-		return true;
-	if (!transaction_begin(&transaction, db, err))
-		return false;
+static bool store_rejection(struct context *context, void *part, struct error *err)
+{
+	struct delivery *delivery = part;
+
+	delivery->storing.wakes_worker = false;
 	for (int i = 0; i < delivery->app_count; i++) {
 		const struct app *app = &delivery->apps[i];
 		struct zoom_event_effect effect = {
-			.db = db,
+			.db = context->db,
 			.arena = delivery->arena,
 			.app = app,
 			.event = &delivery->event,
@@ -228,11 +216,28 @@ static bool note_rejection(struct delivery *delivery, struct error *err)
 			continue;
 		if (delivery->is_named && !note_rejection_by(delivery, app, err))
 			return false;
-		if (says_lost && !zoom_event_probe(&effect, err))
+		if (says_lost(delivery) && !zoom_event_probe(&effect, err))
 			return false;
-		wakes_worker |= effect.wakes_worker;
+		delivery->storing.wakes_worker |= effect.wakes_worker;
 	}
-	return commit(&transaction, delivery, wakes_worker, err);
+	return true;
+}
+
+/*
+ * Nothing that the event says is believed; but whether a user is lost can be asked of Zoom. Anybody can send
+ * such events, as many as he likes: those that come at once share a commit, lest they keep Zoom's own waiting.
+ */
+static bool note_rejection(struct delivery *delivery, struct error *err)
+{
+	struct context *context = delivery->context;
+
+	if (delivery->app_count == 0 || (!delivery->is_named && !says_lost(delivery)))
+		return true;
+	if (!context_store(context, store_rejection, delivery, err))
+		return false;
+	if (delivery->storing.wakes_worker)
+		doorbell_ring(context->process->config.database);
+	return true;
 }
 
 static bool lacks_secret(const struct delivery *delivery)
