@@ -66,6 +66,8 @@ static size_t escape(const char *text, char escaped[static 8])
 		snprintf(escaped, 8, "\\%c", c);
 	else if (c < 0x20 || c == 0x7f)
 		snprintf(escaped, 8, "\\u%04x", c);
+	else if (c == 0xc2 && (unsigned char)text[1] < 0xa0) /* U+0080 to U+009F */
+		snprintf(escaped, 8, "\\u%04x", (unsigned char)text[1]);
 	else
 		snprintf(escaped, 8, "%.*s", (int)size, text);
 	return size > 0 ? size : 1;

@@ -86,6 +86,28 @@ static void a_line_for_people_is_one_line_too(void **state)
 				     "path=/a\\u000a/b status=404\n");
 }
 
+/* U+009B alone begins a command to a terminal, as ESC [ does. */
+static void no_control_character_reaches_a_terminal(void **state)
+{
+	const struct log_field fields[] = {{"text",
+					    "\x1b[2J\x7f\xc2\x80\xc2\x9b"
+					    "2J\xc2\x9f\xc2\xa0",
+					    0},
+					   {0}};
+
+	(void)state;
+	capture(&text_log, LOG_INFO, "said", fields);
+	assert_string_equal(written, "2026-11-23T12:00:00.000000Z info bots: said "
+				     "text=\\u001b[2J\\u007f\\u0080\\u009b2J\\u009f\xc2\xa0\n");
+	capture(&json_log, LOG_INFO, "said", fields);
+	{
+		SCOPED(release) json_t *line = captured_json();
+
+		assert_string_equal(text_of(line, "text"), fields[0].text);
+		assert_null(strstr(written, "\xc2\x9b"));
+	}
+}
+
 static void fields_may_be_missing_altogether(void **state)
 {
 	(void)state;
@@ -234,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_json_with_time_level_program_and_fields),
 		cmocka_unit_test(a_line_for_people_is_one_line_too),
+		cmocka_unit_test(no_control_character_reaches_a_terminal),
 		cmocka_unit_test(fields_may_be_missing_altogether),
 		cmocka_unit_test(what_is_below_the_level_is_not_written),
 		cmocka_unit_test(every_character_that_users_send_comes_back_out_of_the_json),
