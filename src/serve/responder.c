@@ -4,6 +4,7 @@
 #include "serve/intake.h"
 #include "serve/process.h"
 #include "serve/zoom_circuits.h"
+#include "store/db_gate.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -517,6 +518,7 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;
 	responder.zoom_threads_max = zoom_threads_max(process.config.threads);
+	db_gate_checkpoint_aside(process.gate, DB_CHECKPOINT_PAGES);
 	intake_open(&responder.intake, LISTEN_SOCKET);
 	pthread_mutex_init(&responder.lock, NULL);
 	pthread_cond_init(&responder.unparked, NULL);

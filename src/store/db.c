@@ -106,7 +106,7 @@ static bool open_file(struct db **db, const char *path, struct db_gate *gate, in
 			db_close(&opened);
 			return false;
 		}
-		db_connection_settle(opened->connection);
+		db_connection_settle(opened->connection, gate);
 	}
 	*db = opened;
 	return true;
@@ -166,7 +166,7 @@ struct db_connection *db_connection_of(struct db *db)
 	if (connection == NULL)
 		connection = db_gate_take(db->gate, db->path, !db->holds_gate);
 	if (connection == NULL)
-		connection = db_connection_open_again(db->path);
+		connection = db_connection_open_again(db->path, db->gate);
 	db->connection = connection;
 	return connection;
 }

@@ -1,9 +1,9 @@
+#include "store/db_checkpoint.h"
+#include "store/db_gate.h"
 #include "store/db_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { WAL_CHECKPOINT_PAGES = 10000 };
 
 const char db_connection_settings[] = "PRAGMA synchronous = FULL;"
 				      "PRAGMA temp_store = MEMORY;";
@@ -25,15 +25,29 @@ struct db_connection *db_connection_open(const char *path, int flags)
 	return connection;
 }
 
-void db_connection_settle(struct db_connection *connection)
+/* By the thread that has committed, unless the process has one for it. What fails is done at a later commit. */
+static int see_to_checkpoint(void *argument, sqlite3 *handle, const char *name, int pages)
 {
+	const struct db_connection *connection = argument;
+	struct checkpointer *checkpointer = db_gate_checkpointer(connection->gate);
+	const bool is_seen_to =
+		checkpointer != NULL && checkpointer_tell(checkpointer, connection->path, pages);
+
+	if (!is_seen_to && pages >= DB_CHECKPOINT_PAGES)
+		sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
+void db_connection_settle(struct db_connection *connection, struct db_gate *gate)
+{
+	connection->gate = gate;
 	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_wal_autocheckpoint(connection->handle, WAL_CHECKPOINT_PAGES);
+	sqlite3_wal_hook(connection->handle, see_to_checkpoint, connection);
 }
 
-struct db_connection *db_connection_open_again(const char *path)
+struct db_connection *db_connection_open_again(const char *path, struct db_gate *gate)
 {
 	struct db_connection *connection = db_connection_open(path, SQLITE_OPEN_READWRITE);
 
@@ -41,7 +55,7 @@ struct db_connection *db_connection_open_again(const char *path)
 		connection->open_result =
 			sqlite3_exec(connection->handle, db_connection_settings, NULL, NULL, NULL);
 	if (connection->open_result == SQLITE_OK) {
-		db_connection_settle(connection);
+		db_connection_settle(connection, gate);
 	} else {
 		sqlite3_close(connection->handle);
 		connection->handle = NULL;

@@ -1,6 +1,7 @@
 #include "store/db_gate.h"
 
 #include "base/clock.h"
+#include "store/db_checkpoint.h"
 #include "store/db_internal.h"
 #include "store/group_commit.h"
 
@@ -36,6 +37,7 @@ struct db_gate {
 	int used_count;
 	struct waiter *waiters;   /* the one that has waited longest first */
 	struct group_queue group; /* has a lock of its own */
+	struct checkpointer *checkpointer;
 };
 
 static void init_condition(pthread_cond_t *condition)
@@ -70,6 +72,7 @@ void db_gate_close(struct db_gate **gate)
 
 	if (*gate == NULL)
 		return;
+	checkpointer_close(&(*gate)->checkpointer);
 	for (idle = (*gate)->idle; idle != NULL; idle = next) {
 		next = idle->next;
 		db_connection_close(idle);
@@ -125,6 +128,16 @@ void db_gate_leave(struct db_gate *gate)
 	gate->is_held = false;
 	wake_next(gate);
 	pthread_mutex_unlock(&gate->lock);
+}
+
+void db_gate_checkpoint_aside(struct db_gate *gate, int pages_min)
+{
+	gate->checkpointer = checkpointer_open(gate, pages_min);
+}
+
+struct checkpointer *db_gate_checkpointer(const struct db_gate *gate)
+{
+	return gate->checkpointer;
 }
 
 struct group_queue *db_gate_group(struct db_gate *gate)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct checkpointer;
 struct db_connection;
 struct db_gate;
 struct group_queue;
@@ -18,9 +19,18 @@ struct group_queue;
 struct db_gate *db_gate_open(void);
 void db_gate_close(struct db_gate **gate);
 
+/*
+ * From then on a thread of its own makes the process's checkpoints (db_checkpoint.h), each when so many pages
+ * are in the log. For a process that lives on, before it has other threads.
+ */
+enum { DB_CHECKPOINT_PAGES = 10000 };
+void db_gate_checkpoint_aside(struct db_gate *gate, int pages_min);
+
 /* What follows is for the store's own files. False where the deadline of the monotonic clock passed. */
 bool db_gate_enter(struct db_gate *gate, bool goes_first, int64_t deadline_ms) MUST_CHECK;
 void db_gate_leave(struct db_gate *gate);
+
+struct checkpointer *db_gate_checkpointer(const struct db_gate *gate); /* NULL: none */
 
 struct group_queue *db_gate_group(struct db_gate *gate);
 

@@ -19,6 +19,7 @@ struct db_connection {
 	int open_result;
 	char *path;
 	struct db_line line;
+	struct db_gate *gate;
 	/* Open addressing by the address of the SQL. */
 	struct statement *statements[STATEMENTS_MAX];
 	struct db_connection *next; /* in the gate's list of idle ones */
@@ -41,10 +42,10 @@ struct db_connection *db_connection_open(const char *path, int flags);
 
 /* What each runs first, and what SQLite is to be told about it then. */
 extern const char db_connection_settings[];
-void db_connection_settle(struct db_connection *connection);
+void db_connection_settle(struct db_connection *connection, struct db_gate *gate);
 
 /* Of a db that was open before: what fails now is told by the statements, handle then being NULL. */
-struct db_connection *db_connection_open_again(const char *path);
+struct db_connection *db_connection_open_again(const char *path, struct db_gate *gate);
 
 /* NULL is none. */
 void db_connection_close(struct db_connection *connection);

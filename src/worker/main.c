@@ -1,6 +1,7 @@
 /* hallpass-worker: does what is due, then sleeps until the next thing is. */
 #include "base/doorbell.h"
 #include "serve/process.h"
+#include "store/db_gate.h"
 #include "worker/job.h"
 #include "worker/pool.h"
 
@@ -59,8 +60,10 @@ static int run(const struct process *process, bool is_once)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	if (!is_once)
+	if (!is_once) {
 		pthread_sigmask(SIG_BLOCK, &signals, NULL);
+		db_gate_checkpoint_aside(process->gate, DB_CHECKPOINT_PAGES);
+	}
 	listened = pool_start(pool, &err) &&
 		   (is_once || listen_for_rings(process, pool, &signals, &err));
 	if (!is_once)
