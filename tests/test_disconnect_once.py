@@ -88,6 +88,30 @@ def test_a_refusal_and_events_that_cross_are_one_disconnect(stack, zoom, api, ma
     assert was_once(witness, code)
 
 
+@pytest.mark.parametrize("has_gone", [True, False])
+def test_a_success_that_zoom_gave_before_the_users_end_does_not_undo_it(stack, zoom, api, make_witness, has_gone):
+    """Whether the user has really gone the worker asks once more, with what that success brought."""
+    witness = make_witness(stack, api)
+    joiner = witness.joiner
+    with joiner.spoil_refresh(hold="after") as fault, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(joiner.refresh)
+        wait_until(lambda: joiner.connected.grant()["refreshes"] == 1, what="Zoom's success")
+        if has_gone:
+            zoom.remove_grant(**joiner.who, event=False)
+        witness.send(user_event("user.deactivated", joiner.connected.user))
+        wait_until(lambda: joiner.read()["state"] == "disconnected")
+        zoom.release_fault(fault["id"])
+        asked.result()
+    if has_gone:
+        wait_until(lambda: joiner.refreshes(status=400) == 1, what="the worker's question")
+        assert joiner.read()["state"] == "disconnected"
+        assert was_once(witness, "user_deactivated")
+    else:
+        wait_until(lambda: joiner.refreshes(status=200) == 2, what="the worker's question")
+        wait_until(lambda: joiner.read()["state"] == "connected")
+        assert joiner.joins()
+
+
 def test_many_bots_in_many_processes_and_the_worker_see_one_disconnect(private_stack, zoom, make_witness):
     stack = private_stack(processes=3)
     witness = make_witness(stack, stack.create_project().api)

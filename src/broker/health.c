@@ -7,6 +7,7 @@
 #include "store/credentials.h"
 #include "store/log_entry.h"
 #include "store/refresh_attempt.h"
+#include "store/transaction.h"
 
 bool health_disconnect(struct db *db, int64_t connection_id, const char *failure_code,
 		       const char *failure_error, instant now, struct error *err)
@@ -45,6 +46,20 @@ bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct 
 	       (!changed || (log_entry_add(db, &entry, err) &&
 			     bot_join_flow_return_to_token(db, connection_id, now, err) &&
 			     notification_of_connection(db, connection_id, now, err)));
+}
+
+bool health_refreshed(struct db *db, int64_t connection_id, instant asked_at, instant now,
+		      struct error *err)
+{
+	bool has_gone;
+
+	if (!connection_has_failed_since(db, connection_id, FAILURE_USER_GONE, asked_at, &has_gone,
+					 err))
+		return false;
+	if (!has_gone)
+		return health_reconnect(db, connection_id, now, err);
+	transaction_ring(db);
+	return credentials_schedule_refresh(db, connection_id, now, err);
 }
 
 /* *changed tells whether the app was not taken so before. */

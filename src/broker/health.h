@@ -38,6 +38,13 @@ bool health_reconnect(struct db *db, int64_t connection_id, instant now, struct 
 	MUST_CHECK;
 
 /*
+ * Zoom has renewed the credentials, asked at asked_at: the same, unless Zoom has reported since that the user
+ * is gone. Then the worker is to ask again, with what that brought.
+ */
+bool health_refreshed(struct db *db, int64_t connection_id, instant asked_at, instant now,
+		      struct error *err) MUST_CHECK;
+
+/*
  * Something speaks against a connection, but proves nothing: the worker is to try its credentials. At
  * once after an authorization, then no sooner than a minute after the latest refresh, and in a minute
  * where Zoom gave no answer lately, so that whoever makes such things up causes one refresh a minute and

@@ -50,6 +50,7 @@ struct refresh {
 	int64_t generation; /* that of the refresh token which is sent, … */
 	instant given_at;   /* … and when Zoom gave it */
 	int64_t holder;     /* this attempt, while somebody is at it */
+	instant asked_at;
 	instant lease_until;
 	instant refused_at; /* 0: Zoom has not */
 	struct zoom_client_credentials client;
@@ -107,6 +108,7 @@ static bool claim_in_transaction(struct db *db, void *part, struct error *err)
 	const int64_t id = refresh->connection->id;
 	const instant now = clock_now(broker->clock);
 
+	refresh->asked_at = now;
 	refresh->lease_until =
 		now + broker->zoom.timeout_ms * MILLISECOND + LEASE_MARGIN_S * SECOND;
 	if (!credentials_claim_refresh(db, id, refresh->generation, refresh->holder,
@@ -134,13 +136,15 @@ static bool learn_scopes(struct db *db, const struct connection *connection,
 	       connection_learn_scopes(db, connection->id, tokens->scope, err);
 }
 
-/* The user turned out to be there: whoever took the connection for dead was wrong. */
-static bool forget_trouble(struct db *db, const struct connection *connection, instant now,
+/* The user turned out to be there: whoever had taken the connection for dead was wrong. */
+static bool forget_trouble(struct db *db, const struct refresh *refresh, instant now,
 			   struct error *err)
 {
+	const struct connection *connection = refresh->connection;
+
 	return refresh_attempt_remove_all(db, connection->id, err) &&
 	       connection_log_success(db, connection->id, LOG_REFRESHED, now, err) &&
-	       health_reconnect(db, connection->id, now, err) &&
+	       health_refreshed(db, connection->id, refresh->asked_at, now, err) &&
 	       health_app_answered(db, connection->app_id, now, err);
 }
 
@@ -165,7 +169,7 @@ static bool store_in_transaction(struct db *db, void *part, struct error *err)
 					 err))
 		return false;
 	if (answer->stored ? !learn_scopes(db, connection, answer->tokens, err) ||
-				     !forget_trouble(db, connection, answer->issued_at, err)
+				     !forget_trouble(db, refresh, answer->issued_at, err)
 			   : !refresh_attempt_remove(db, connection->id, refresh->holder, err))
 		return false;
 	failpoint("refresh.storing");

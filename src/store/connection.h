@@ -113,6 +113,10 @@ bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
 			   const char *failure_error, instant now, bool *changed, struct error *err)
 	MUST_CHECK;
 
+/* Whether it is disconnected for that reason, since then or later. */
+bool connection_has_failed_since(struct db *db, int64_t id, const char *failure_code, instant since,
+				 bool *has, struct error *err) MUST_CHECK;
+
 /* The only way back: the credentials turned out to be good, or there are new ones. */
 bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed, struct error *err)
 	MUST_CHECK;
