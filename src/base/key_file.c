@@ -10,6 +10,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,10 +214,46 @@ static bool sync_folder(const char *path, struct error *err)
 	return (folder >= 0 && fsync(folder) == 0) || fail(path, err);
 }
 
-/* Whoever reads the file sees the old one or the new one, whole. */
-static bool replace(const char *path, const struct key *keys, size_t count, struct error *err)
+static bool is_at(int file, const char *path)
+{
+	struct stat opened, named;
+
+	return fstat(file, &opened) == 0 && stat(path, &named) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+bool key_file_lock(struct key_file *file, const char *path, struct error *err)
+{
+	*file = (struct key_file){path, -1};
+	do {
+		key_file_unlock(file);
+		file->lock = open(path, O_RDONLY | O_CLOEXEC);
+		if (file->lock < 0)
+			return fail(path, err);
+		if (flock(file->lock, LOCK_EX | LOCK_NB) != 0)
+			return errno == EWOULDBLOCK
+				       ? error_set(err, ERROR_CONFLICT,
+						   "encryption_key_file %s: another `hallpass keys "
+						   "rotate` is at work; wait for its end",
+						   path)
+				       : fail(path, err);
+	} while (!is_at(file->lock,
+			path)); /* who had it has replaced the file since it was opened */
+	return true;
+}
+
+void key_file_unlock(struct key_file *file)
+{
+	descriptor_close(&file->lock);
+	file->lock = -1;
+}
+
+/* Whoever reads the file sees the old one or the new one, whole. The lock goes over to the new one. */
+static bool replace(struct key_file *key_file, const struct key *keys, size_t count,
+		    struct error *err)
 {
 	SCOPED(arena_release) struct arena arena = {0};
+	const char *path = key_file->path;
 	const char *draft = arena_printf(&arena, "%s.new", path);
 	SCOPED(descriptor_close) int file = -1;
 	struct stat status;
@@ -225,7 +262,7 @@ static bool replace(const char *path, const struct key *keys, size_t count, stru
 	if (unlink(draft) != 0 && errno != ENOENT)
 		return fail(draft, err);
 	file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (file < 0 || stat(path, &status) != 0)
+	if (file < 0 || stat(path, &status) != 0 || flock(file, LOCK_EX | LOCK_NB) != 0)
 		return fail(draft, err);
 	if (fchown(file, status.st_uid, status.st_gid) != 0 ||
 	    fchmod(file, status.st_mode & 07777) != 0)
@@ -235,11 +272,15 @@ static bool replace(const char *path, const struct key *keys, size_t count, stru
 	failpoint("keys.written");
 	if (rename(draft, path) != 0)
 		return fail(path, err);
+	key_file_unlock(key_file);
+	key_file->lock = file;
+	file = -1;
 	return sync_folder(path, err);
 }
 
-bool key_file_add(const char *path, struct error *err)
+bool key_file_add(struct key_file *file, struct error *err)
 {
+	const char *path = file->path;
 	struct key_set keys;
 	bool replaced;
 
@@ -250,19 +291,19 @@ bool key_file_add(const char *path, struct error *err)
 				 "encryption_key_file %s: holds %d keys already", path, KEYS_MAX);
 	memmove(&keys.keys[1], &keys.keys[0], keys.count * sizeof(keys.keys[0]));
 	keys.keys[0] = fresh_key();
-	replaced = replace(path, keys.keys, keys.count + 1, err);
+	replaced = replace(file, keys.keys, keys.count + 1, err);
 	key_set_wipe(&keys);
 	return replaced;
 }
 
-bool key_file_keep_newest(const char *path, struct error *err)
+bool key_file_keep_newest(struct key_file *file, struct error *err)
 {
 	struct key_set keys;
 	bool replaced;
 
-	if (!key_file_read(&keys, path, err))
+	if (!key_file_read(&keys, file->path, err))
 		return false;
-	replaced = replace(path, keys.keys, 1, err);
+	replaced = replace(file, keys.keys, 1, err);
 	key_set_wipe(&keys);
 	return replaced;
 }

@@ -40,10 +40,23 @@ bool key_file_has_changed(const struct key_set *keys, const char *path);
 /* Makes a file with one fresh key, mode 0600. ERROR_CONFLICT where it is there already. */
 bool key_file_create(const char *path, struct error *err) MUST_CHECK;
 
+/* One that nobody else changes meanwhile. */
+struct key_file {
+	const char *path;
+	int lock; /* the file itself, whichever it is by now; -1: not ours */
+};
+
+/*
+ * Until key_file_unlock() or the end of the process. ERROR_CONFLICT where another process has it. Who only
+ * reads the file minds no lock.
+ */
+bool key_file_lock(struct key_file *file, const char *path, struct error *err) MUST_CHECK;
+void key_file_unlock(struct key_file *file);
+
 /* Puts a fresh key before the others. Owner and mode stay. */
-bool key_file_add(const char *path, struct error *err) MUST_CHECK;
+bool key_file_add(struct key_file *file, struct error *err) MUST_CHECK;
 
 /* Drops all but the newest key. */
-bool key_file_keep_newest(const char *path, struct error *err) MUST_CHECK;
+bool key_file_keep_newest(struct key_file *file, struct error *err) MUST_CHECK;
 
 #endif

@@ -4,7 +4,8 @@
  * value, with the key that is the file's newest then. So whoever still took the old key has committed
  * before the first transaction here begins, one pass over all values finds every one of them, and
  * after it nothing needs the old key. Killed at any point it leaves a key file that opens everything,
- * and the next run goes on.
+ * and the next run goes on. Of two runs at once each would drop the key that the other seals with, so the
+ * second is refused.
  */
 #include "base/failpoint.h"
 #include "base/key_file.h"
@@ -81,9 +82,9 @@ static bool rotate_all(struct rotation *rotation, struct error *err)
 }
 
 /* More than one key in the file: a rotation before this one was cut off, and this one finishes it. */
-static bool start(const struct call *call, struct error *err)
+static bool start(struct key_file *file, struct error *err)
 {
-	const char *path = call->process.config.encryption_key_file;
+	const char *path = file->path;
 	struct key_set keys;
 	size_t count;
 
@@ -96,7 +97,7 @@ static bool start(const struct call *call, struct error *err)
 		       count);
 		return true;
 	}
-	if (!key_file_add(path, err))
+	if (!key_file_add(file, err))
 		return false;
 	failpoint("keys.added");
 	printf("%s: a new key was put before the old one\n", path);
@@ -105,10 +106,11 @@ static bool start(const struct call *call, struct error *err)
 
 bool run_keys_rotate(struct call *call, struct error *err)
 {
+	SCOPED(key_file_unlock) struct key_file file = {.lock = -1};
 	struct rotation rotation = {.call = call};
 
-	if (!start(call, err) || !rotate_all(&rotation, err) ||
-	    !key_file_keep_newest(call->process.config.encryption_key_file, err))
+	if (!key_file_lock(&file, call->process.config.encryption_key_file, err) ||
+	    !start(&file, err) || !rotate_all(&rotation, err) || !key_file_keep_newest(&file, err))
 		return false;
 	failpoint("keys.dropped");
 	printf("%lld values were sealed anew; the old key was dropped\n",

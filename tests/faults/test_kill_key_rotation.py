@@ -103,6 +103,22 @@ def test_a_rotation_that_is_killed_anywhere_is_finished_by_the_next(stack, joine
     end(KEPT)
 
 
+@pytest.mark.short
+@pytest.mark.parametrize("point", ["keys.written", "keys.sealed"])
+def test_of_two_rotations_at_once_the_second_is_refused(stack, failpoint, joiner, point):
+    """Either would put its own key before the same old one, and drop the other's."""
+    failpoint.arm(point, "pause")
+    with start_rotation(stack) as first:
+        failpoint.wait()
+        with start_rotation(stack) as second:
+            _, complained = second.communicate(timeout=60)
+        failpoint.let_go()
+        assert first.wait(60) == 0
+    assert second.returncode == 1 and "another `hallpass keys rotate` is at work" in complained, complained
+    assert count_keys(stack) == 1 and all_open(stack)
+    assert prove(joiner) == KEPT
+
+
 class Load:
     """Whatever a service does, all the time, and what of it failed."""
 

@@ -233,6 +233,13 @@ static void the_newest_key_seals_and_all_keys_open(void **state)
 	expect_shut(a, &place, by_b);
 }
 
+static bool change(bool (*how)(struct key_file *, struct error *), struct error *err)
+{
+	SCOPED(key_file_unlock) struct key_file locked = {.lock = -1};
+
+	return key_file_lock(&locked, file, err) && how(&locked, err);
+}
+
 static void a_key_that_is_added_seals_from_then_on(void **state)
 {
 	SCOPED(arena_release) struct arena arena = {0};
@@ -242,7 +249,7 @@ static void a_key_that_is_added_seals_from_then_on(void **state)
 
 	(void)state;
 	assert_true(keyring_sealed_with_newest(keyring, before));
-	assert_true(key_file_add(file, &err));
+	assert_true(change(key_file_add, &err));
 	assert_false(keyring_sealed_with_newest(keyring, before));
 	assert_true(keyring_sealed_with_newest(keyring,
 					       keyring_seal(keyring, &arena, &place, "after")));
@@ -257,7 +264,7 @@ static void what_another_process_sealed_with_an_added_key_opens(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_true(key_file_add(file, &err));
+	assert_true(change(key_file_add, &err));
 	assert_true(keyring_open(&other, file, &err));
 	expect_text(keyring, keyring_seal(other, &arena, &place, "theirs"), "theirs");
 }
@@ -271,7 +278,7 @@ static void a_value_that_was_read_before_its_key_was_dropped_opens(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_true(key_file_add(file, &err) && key_file_keep_newest(file, &err));
+	assert_true(change(key_file_add, &err) && change(key_file_keep_newest, &err));
 	assert_true(keyring_sealed_with_newest(keyring,
 					       keyring_seal(keyring, &arena, &place, "after")));
 	expect_text(keyring, before, "before");
@@ -298,9 +305,31 @@ static void a_replaced_file_keeps_its_mode(void **state)
 
 	(void)state;
 	write_file(key_a, 0640);
-	assert_true(key_file_add(file, &err));
+	assert_true(change(key_file_add, &err));
 	assert_int_equal(stat(file, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+static void who_changes_a_file_keeps_others_out_until_the_end_though_it_is_replaced(void **state)
+{
+	struct key_file one, other;
+	struct error err = {0};
+
+	(void)state;
+	write_file(key_a, 0600);
+	assert_true(key_file_lock(&one, file, &err));
+	assert_false(key_file_lock(&other, file, &err));
+	assert_int_equal(err.kind, ERROR_CONFLICT);
+	key_file_unlock(&other);
+	assert_true(key_file_add(&one, &err));
+	assert_false(key_file_lock(&other, file, &err));
+	key_file_unlock(&other);
+	assert_true(key_file_keep_newest(&one, &err));
+	assert_false(key_file_lock(&other, file, &err));
+	key_file_unlock(&other);
+	key_file_unlock(&one);
+	assert_true(key_file_lock(&other, file, &err));
+	key_file_unlock(&other);
 }
 
 static void a_draft_that_a_killed_rotation_left_is_in_nobodys_way(void **state)
@@ -316,7 +345,7 @@ static void a_draft_that_a_killed_rotation_left_is_in_nobodys_way(void **state)
 	out = fopen(draft, "w");
 	assert_non_null(out);
 	assert_int_equal(fclose(out), 0);
-	assert_true(key_file_add(file, &err));
+	assert_true(change(key_file_add, &err));
 	assert_true(key_file_read(&keys, file, &err));
 	assert_int_equal(keys.count, 2);
 	assert_int_equal(access(draft, F_OK), -1);
@@ -467,6 +496,8 @@ int main(void)
 		cmocka_unit_test(a_value_that_was_read_before_its_key_was_dropped_opens),
 		cmocka_unit_test(a_file_that_becomes_unreadable_leaves_the_keys_that_there_were),
 		cmocka_unit_test(a_replaced_file_keeps_its_mode),
+		cmocka_unit_test(
+			who_changes_a_file_keeps_others_out_until_the_end_though_it_is_replaced),
 		cmocka_unit_test(a_draft_that_a_killed_rotation_left_is_in_nobodys_way),
 		cmocka_unit_test(the_key_of_a_value_has_a_name_whether_it_is_there_or_not),
 		cmocka_unit_test(altered_and_cut_values_stay_shut),
