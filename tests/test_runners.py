@@ -295,6 +295,28 @@ def test_a_bot_whose_runner_died_in_the_meeting_has_failed(claimed, stack, way):
     assert claimed.heartbeat().must_be(409).code == "lease_lost"
 
 
+def test_who_could_not_be_heard_while_hallpass_was_down_has_a_lease_to_be_heard_again(private_stack):
+    stack = private_stack()
+    project = stack.create_project()
+    living, dead = Runner(project.api), Runner(project.api)
+    for runner in (living, dead):
+        make(project.api)
+        runner.claim(lease_s=10)
+        runner.go("joined_meeting")
+    stack.down()
+    for runner in (living, dead):
+        run_out(stack, runner.bot)
+    stack.up()
+    living.api = dead.api = stack.api(project.key)
+    assert Runner(living.api).claim() is None
+    assert living.heartbeat().must_be(200).json["state"] == "joined_not_recording"
+    assert dead.read()["state"] == "joined_not_recording"
+    wait_until(lambda: living.heartbeat().must_be(200) and dead.read()["state"] == "fatal_error", 20,
+               "the end of the dead runner's bot")
+    assert told(dead.read())[-1] == "fatal_error/heartbeat_timeout"
+    assert dead.heartbeat().must_be(409).code == "lease_lost"
+
+
 def test_a_bot_that_is_over_has_no_lease_to_lose(claimed, stack):
     claimed.go("meeting_ended", "post_processing_completed")
     answer = claimed.heartbeat().must_be(200).json

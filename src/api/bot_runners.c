@@ -32,6 +32,7 @@ static bool read_claim(struct context *context, json_t *body, struct claim *clai
 		.runner_id = input_string(&input, "runner_id", INPUT_REQUIRED, RUNNER_ID_BYTES_MAX),
 		.lease_s = (int)input_int(&input, "lease_s", LEASE_S_MIN, LEASE_S_MAX,
 					  LEASE_S_DEFAULT),
+		.heard_since = context_up_since(context),
 	};
 	return input_end(&input, err);
 }

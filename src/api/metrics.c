@@ -112,6 +112,11 @@ static bool add_connections(const struct context *context, struct exposition *ex
 	return true;
 }
 
+static bool next_lease_at(struct db *db, instant *at, struct error *err)
+{
+	return bot_queue_next_at(db, 0, at, err);
+}
+
 /* How long the piece that is due longest has been so: with a worker that lives and keeps up, next to nothing. */
 static bool add_queues(const struct context *context, struct exposition *exposition,
 		       struct error *err)
@@ -124,7 +129,7 @@ static bool add_queues(const struct context *context, struct exposition *exposit
 		{"authorization_finish", authorization_next_due},
 		{"token_upkeep", credentials_next_refresh},
 		{"meeting_sync", connection_next_sync},
-		{"bot_lease", bot_queue_next_at},
+		{"bot_lease", next_lease_at},
 		{"webhook_delivery", delivery_due_since},
 	};
 	const instant now = context_now(context);

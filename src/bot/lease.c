@@ -32,19 +32,21 @@ bool lease_is_worth_claiming(struct db *db, int64_t project_id, instant now, boo
 	int64_t id;
 
 	return bot_queue_find_due(db, project_id, now, is_worth, &id, err) &&
-	       (*is_worth || bot_queue_find_lost(db, project_id, now, is_worth, &id, err)) &&
+	       (*is_worth || bot_queue_find_lost(db, project_id, now, 0, is_worth, &id, err)) &&
 	       (*is_worth || bot_queue_find_kept_waiting(db, project_id, now, is_worth, &id, err));
 }
 
 /* What ran out in the project; of very much the oldest. */
-static bool settle(struct db *db, struct arena *arena, int64_t project_id, instant now,
-		   struct error *err)
+static bool settle(struct db *db, struct arena *arena, const struct lease_request *request,
+		   instant now, struct error *err)
 {
+	const int64_t project_id = request->project_id;
 	const char *public_id;
 	bool did = true;
 
 	for (int i = 0; i < SETTLED_MAX && did; i++)
-		if (!lease_settle_one(db, arena, project_id, now, &did, &public_id, err))
+		if (!lease_settle_one(db, arena, project_id, now, request->heard_since, &did,
+				      &public_id, err))
 			return false;
 	did = true;
 	for (int i = 0; i < SETTLED_MAX && did; i++)
@@ -73,7 +75,7 @@ bool lease_claim(struct db *db, struct arena *arena, const struct lease_request 
 {
 	int64_t id;
 
-	if (!settle(db, arena, request->project_id, now, err) ||
+	if (!settle(db, arena, request, now, err) ||
 	    !bot_queue_find_due(db, request->project_id, now, found, &id, err))
 		return false;
 	if (!*found)
@@ -124,12 +126,12 @@ static bool lose(struct db *db, struct arena *arena, struct bot *bot, instant no
 }
 
 bool lease_settle_one(struct db *db, struct arena *arena, int64_t project_id, instant now,
-		      bool *did, const char **public_id, struct error *err)
+		      instant heard_since, bool *did, const char **public_id, struct error *err)
 {
 	struct bot bot;
 	int64_t id;
 
-	if (!bot_queue_find_lost(db, project_id, now, did, &id, err))
+	if (!bot_queue_find_lost(db, project_id, now, heard_since, did, &id, err))
 		return false;
 	if (!*did)
 		return true;

@@ -15,6 +15,7 @@ struct lease_request {
 	int64_t project_id;
 	const char *runner_id;
 	int lease_s;
+	instant heard_since; /* as that of lease_settle_one() */
 };
 
 /* Looks whether lease_claim() would find a bot or something to do, without a transaction. */
@@ -44,8 +45,10 @@ bool lease_extend(struct db *db, struct bot *bot, int lease_s, instant now, stru
 /*
  * Settles the lease that ran out first, in one project or (0) in all: frees a bot that was on its way in
  * for the next runner, fails another one. *did is false where none has run out; *public_id is the bot's.
+ * What ran out before `heard_since` (store/bot_queue.h) is given as much time again.
  */
 bool lease_settle_one(struct db *db, struct arena *arena, int64_t project_id, instant now,
-		      bool *did, const char **public_id, struct error *err) MUST_CHECK;
+		      instant heard_since, bool *did, const char **public_id, struct error *err)
+	MUST_CHECK;
 
 #endif

@@ -30,6 +30,7 @@ struct process {
 	struct circuits *circuits; /* which hosts of Zoom's are not asked at the moment */
 	struct db_gate *gate;
 	struct app_cache *app_cache; /* for events */
+	int64_t up_since_ms; /* of clock_monotonic_ms(); 0: it comes for a request or a run alone */
 };
 
 /*

@@ -8,13 +8,8 @@
 #define DUE_AT         "coalesce(b.join_at, b.created_at)"
 #define IN_PROJECT     "($1 IS NULL OR b.project_id = $1)"
 
-static bool find(struct db *db, const char *sql, int64_t project_id, instant now, bool *found,
-		 int64_t *bot_id, struct error *err)
+static bool read_id(struct statement *find, bool *found, int64_t *bot_id, struct error *err)
 {
-	SCOPED(statement_release) struct statement *find = db_statement(db, sql);
-
-	bind_int_or_null(find, 1, project_id);
-	bind_int(find, 2, now);
 	if (!statement_row(find, found, err))
 		return false;
 	if (*found)
@@ -36,11 +31,7 @@ bool bot_queue_find_due(struct db *db, int64_t project_id, instant now, bool *fo
 	bind_int(due, 1, project_id);
 	bind_int(due, 2, now);
 	bind_int(due, 3, now - BOT_PRESENCE_AGE);
-	if (!statement_row(due, found, err))
-		return false;
-	if (*found)
-		*bot_id = column_int(due, 0);
-	return true;
+	return read_id(due, found, bot_id, err);
 }
 
 static const char count_due_sql[] =
@@ -54,13 +45,23 @@ bool bot_queue_count_due(struct db *db, instant now, int64_t *count, struct erro
 	return statement_number(counting, count, err);
 }
 
-static const char find_lost_sql[] = "SELECT b.id FROM bots b WHERE b.lease_expires_at <= $2"
-				    " AND " IN_PROJECT " ORDER BY b.lease_expires_at LIMIT 1";
+/* When a lease runs out that did so while nobody could be heard. */
+#define RUNS_OUT_ANEW "$3 + b.lease_s * 1000000"
 
-bool bot_queue_find_lost(struct db *db, int64_t project_id, instant now, bool *found,
-			 int64_t *bot_id, struct error *err)
+static const char find_lost_sql[] =
+	"SELECT b.id FROM bots b WHERE b.lease_expires_at <= $2 AND " IN_PROJECT
+	" AND (b.lease_expires_at >= $3 OR " RUNS_OUT_ANEW " <= $2)"
+	" ORDER BY b.lease_expires_at LIMIT 1";
+
+bool bot_queue_find_lost(struct db *db, int64_t project_id, instant now, instant heard_since,
+			 bool *found, int64_t *bot_id, struct error *err)
 {
-	return find(db, find_lost_sql, project_id, now, found, bot_id, err);
+	SCOPED(statement_release) struct statement *find = db_statement(db, find_lost_sql);
+
+	bind_int_or_null(find, 1, project_id);
+	bind_int(find, 2, now);
+	bind_int(find, 3, heard_since);
+	return read_id(find, found, bot_id, err);
 }
 
 static const char find_kept_waiting_sql[] =
@@ -70,32 +71,48 @@ static const char find_kept_waiting_sql[] =
 bool bot_queue_find_kept_waiting(struct db *db, int64_t project_id, instant now, bool *found,
 				 int64_t *bot_id, struct error *err)
 {
-	return find(db, find_kept_waiting_sql, project_id, now, found, bot_id, err);
+	SCOPED(statement_release) struct statement *find = db_statement(db, find_kept_waiting_sql);
+
+	bind_int_or_null(find, 1, project_id);
+	bind_int(find, 2, now);
+	return read_id(find, found, bot_id, err);
 }
 
 static const char next_lost_sql[] =
-	"SELECT min(b.lease_expires_at) FROM bots b WHERE b.lease_expires_at IS NOT NULL";
+	"SELECT min(b.lease_expires_at) FROM bots b WHERE b.lease_expires_at >= $3";
+static const char next_lost_anew_sql[] =
+	"SELECT min(" RUNS_OUT_ANEW ") FROM bots b WHERE b.lease_expires_at < $3";
 static const char next_kept_waiting_sql[] =
 	"SELECT min(b.held_until) FROM bots b WHERE b.held_until IS NOT NULL AND " BEFORE_JOINING;
 
 /* Brings *at forward to what the statement finds; 0 is never. */
-static bool find_earlier(struct db *db, const char *sql, instant *at, struct error *err)
+static bool find_earlier(struct statement *next, instant *at, struct error *err)
 {
-	SCOPED(statement_release) struct statement *next = db_statement(db, sql);
-	bool found;
 	instant found_at;
 
-	if (!statement_row(next, &found, err))
+	if (!statement_number(next, &found_at, err))
 		return false;
-	found_at = column_int(next, 0);
 	if (found_at != 0 && (*at == 0 || found_at < *at))
 		*at = found_at;
 	return true;
 }
 
-bool bot_queue_next_at(struct db *db, instant *at, struct error *err)
+static bool find_earlier_lost(struct db *db, const char *sql, instant heard_since, instant *at,
+			      struct error *err)
 {
+	SCOPED(statement_release) struct statement *next = db_statement(db, sql);
+
+	bind_int(next, 3, heard_since);
+	return find_earlier(next, at, err);
+}
+
+bool bot_queue_next_at(struct db *db, instant heard_since, instant *at, struct error *err)
+{
+	SCOPED(statement_release)
+	struct statement *next_kept_waiting = db_statement(db, next_kept_waiting_sql);
+
 	*at = 0;
-	return find_earlier(db, next_lost_sql, at, err) &&
-	       find_earlier(db, next_kept_waiting_sql, at, err);
+	return find_earlier(next_kept_waiting, at, err) &&
+	       find_earlier_lost(db, next_lost_sql, heard_since, at, err) &&
+	       find_earlier_lost(db, next_lost_anew_sql, heard_since, at, err);
 }

@@ -17,15 +17,19 @@ bool bot_queue_find_due(struct db *db, int64_t project_id, instant now, bool *fo
 /* In all projects: how many have not begun to join, and are late for it. */
 bool bot_queue_count_due(struct db *db, instant now, int64_t *count, struct error *err) MUST_CHECK;
 
-/* The one whose lease ran out first. */
-bool bot_queue_find_lost(struct db *db, int64_t project_id, instant now, bool *found,
-			 int64_t *bot_id, struct error *err) MUST_CHECK;
+/*
+ * The one whose lease ran out first. Nobody could give a sign of life before `heard_since`: a lease that ran
+ * out by then does so anew, as long after it as the lease is. 0: they always could.
+ */
+bool bot_queue_find_lost(struct db *db, int64_t project_id, instant now, instant heard_since,
+			 bool *found, int64_t *bot_id, struct error *err) MUST_CHECK;
 
 /* The one whose hold ran out first. */
 bool bot_queue_find_kept_waiting(struct db *db, int64_t project_id, instant now, bool *found,
 				 int64_t *bot_id, struct error *err) MUST_CHECK;
 
-/* When the next lease or hold runs out; 0: none does. */
-bool bot_queue_next_at(struct db *db, instant *at, struct error *err) MUST_CHECK;
+/* When the next lease or hold runs out, in the same sense; 0: none does. */
+bool bot_queue_next_at(struct db *db, instant heard_since, instant *at, struct error *err)
+	MUST_CHECK;
 
 #endif

@@ -11,14 +11,15 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	const instant now = context_now(context);
 
 	return transaction_begin(&transaction, context->db, err) &&
-	       lease_settle_one(context->db, context->arena, 0, now, did, subject, err) &&
+	       lease_settle_one(context->db, context->arena, 0, now, context_up_since(context), did,
+				subject, err) &&
 	       (*did || hold_settle_one(context->db, context->arena, 0, now, did, subject, err)) &&
 	       transaction_commit(&transaction, err);
 }
 
 static bool next_due(struct context *context, instant *at, struct error *err)
 {
-	return bot_queue_next_at(context->db, at, err);
+	return bot_queue_next_at(context->db, context_up_since(context), at, err);
 }
 
 const struct job bot_lease_job = {"bot_lease", next_due, run_one, 1};

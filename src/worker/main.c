@@ -94,6 +94,8 @@ int main(int argument_count, char **arguments)
 		return process_refuse(program, &err);
 	}
 	process_enter_sandbox(&process, &role, LOG_INFO);
+	if (!is_once)
+		process.up_since_ms = clock_monotonic_ms();
 	status = run(&process, is_once);
 	process_close(&process);
 	return status;

@@ -94,7 +94,7 @@ static void hear_of_participants(void)
 
 static bool claim(instant at, struct bot *bot)
 {
-	const struct lease_request request = {TEST_PROJECT, "runner-1", 60};
+	const struct lease_request request = {TEST_PROJECT, "runner-1", 60, 0};
 	struct error err = {0};
 	const char *token;
 	bool found;
@@ -284,7 +284,7 @@ static void a_bot_of_whose_user_nothing_is_known_is_handed_out_after_all(void **
 	instant at;
 
 	(void)state;
-	must(bot_queue_next_at(db, &at, &err), &err);
+	must(bot_queue_next_at(db, 0, &at, &err), &err);
 	assert_int_equal(at, now + 10 * MINUTE);
 	assert_true(settle_one(at, &public_id));
 	assert_false(settle_one(at, &public_id));

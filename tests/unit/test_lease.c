@@ -40,7 +40,7 @@ static int tear_down(void **state)
 /* The token of the bot that is handed out; NULL where none is. */
 static const char *claim(instant at, struct bot *bot)
 {
-	const struct lease_request request = {TEST_PROJECT, "runner-1", 60};
+	const struct lease_request request = {TEST_PROJECT, "runner-1", 60, 0};
 	struct error err = {0};
 	const char *token;
 	bool is_worth, found;
@@ -76,7 +76,7 @@ static bool settle_one(instant at, const char **public_id)
 	struct error err = {0};
 	bool did;
 
-	must(lease_settle_one(db, &arena, 0, at, &did, public_id, &err), &err);
+	must(lease_settle_one(db, &arena, 0, at, 0, &did, public_id, &err), &err);
 	return did;
 }
 
@@ -85,7 +85,7 @@ static instant next_at(void)
 	struct error err = {0};
 	instant at;
 
-	must(bot_queue_next_at(db, &at, &err), &err);
+	must(bot_queue_next_at(db, 0, &at, &err), &err);
 	return at;
 }
 
@@ -273,6 +273,29 @@ static void a_claim_settles_what_ran_out_by_itself(void **state)
 	assert_string_equal(test_bot_read(db, &arena, joined.id).state, "fatal_error");
 }
 
+static void who_could_not_be_heard_has_as_long_again(void **state)
+{
+	const instant up = now + HOUR;
+	struct error err = {0};
+	const char *public_id;
+	struct bot bot;
+	bool did;
+	instant at;
+
+	(void)state;
+	test_bot_add(db, &arena, test_bot(now));
+	assert_non_null(claim(now, &bot));
+	must(bot_queue_next_at(db, up, &at, &err), &err);
+	assert_int_equal(at, up + MINUTE);
+	must(lease_settle_one(db, &arena, 0, up + MINUTE - 1, up, &did, &public_id, &err), &err);
+	assert_false(did);
+	must(bot_queue_next_at(db, now + MINUTE, &at, &err), &err);
+	assert_int_equal(at, now + MINUTE);
+	must(lease_settle_one(db, &arena, 0, up + MINUTE, up, &did, &public_id, &err), &err);
+	assert_true(did);
+	assert_string_equal(public_id, bot.public_id);
+}
+
 static void an_ended_bot_still_knows_its_runner_but_has_no_lease(void **state)
 {
 	struct error err = {0};
@@ -304,6 +327,7 @@ int main(void)
 		CASE(a_bot_on_its_way_in_is_free_again_when_its_lease_runs_out),
 		CASE(a_bot_that_had_joined_fails_when_its_lease_runs_out),
 		CASE(a_claim_settles_what_ran_out_by_itself),
+		CASE(who_could_not_be_heard_has_as_long_again),
 		CASE(an_ended_bot_still_knows_its_runner_but_has_no_lease),
 	};
 
