@@ -1,17 +1,20 @@
-/* What crypto.c calls of OpenSSL's libcrypto, which is loaded with the first call: base/late_library.h. */
+/* What crypto.c and authorities.c call of OpenSSL, which is loaded with the first call: base/late_library.h. */
 #include "base/late_library.h"
 
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
 #include <openssl/params.h>
+#include <openssl/ssl.h>
 
 #define TEXT(value)    #value
 #define TEXT_OF(value) TEXT(value)
 #define LIBCRYPTO      "libcrypto.so." TEXT_OF(OPENSSL_SHLIB_VERSION)
-#define LATE(function)                                                                    \
-	({                                                                                \
-		static void *_Atomic loaded;                                              \
-		(typeof(function) *)late_library_function(&loaded, LIBCRYPTO, #function); \
+#define LIBSSL         "libssl.so." TEXT_OF(OPENSSL_SHLIB_VERSION)
+#define LATE(function) LATE_OF(LIBCRYPTO, function)
+#define LATE_OF(library, function)                                                      \
+	({                                                                              \
+		static void *_Atomic loaded;                                            \
+		(typeof(function) *)late_library_function(&loaded, library, #function); \
 	})
 
 EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void)
@@ -118,4 +121,34 @@ OSSL_PARAM OSSL_PARAM_construct_utf8_string(const char *key, char *text, size_t 
 OSSL_PARAM OSSL_PARAM_construct_end(void)
 {
 	return LATE(OSSL_PARAM_construct_end)();
+}
+
+X509_STORE *X509_STORE_new(void)
+{
+	return LATE(X509_STORE_new)();
+}
+
+void X509_STORE_free(X509_STORE *store)
+{
+	LATE(X509_STORE_free)(store);
+}
+
+int X509_STORE_load_file(X509_STORE *store, const char *file)
+{
+	return LATE(X509_STORE_load_file)(store, file);
+}
+
+int X509_STORE_load_path(X509_STORE *store, const char *folder)
+{
+	return LATE(X509_STORE_load_path)(store, folder);
+}
+
+int X509_STORE_set_flags(X509_STORE *store, unsigned long flags)
+{
+	return LATE(X509_STORE_set_flags)(store, flags);
+}
+
+void SSL_CTX_set1_cert_store(SSL_CTX *context, X509_STORE *store)
+{
+	LATE_OF(LIBSSL, SSL_CTX_set1_cert_store)(context, store);
 }

@@ -1,6 +1,7 @@
 #include "http/curl_options.h"
 
 #include "base/attr.h"
+#include "base/authorities.h"
 #include "base/version.h"
 
 #include <pthread.h>
@@ -9,6 +10,9 @@
 
 /* Certificates of the public authorities, where this machine has them; NULL: where libcurl looks by itself. */
 static const char *ca_file;
+
+/* The same, for all connections together; NULL where they cannot be lent to libcurl's. */
+static struct authorities *authorities;
 
 /* A libcurl that came along from another system would look for them where that one has them. */
 static const char *find_ca_file(const char *own)
@@ -22,7 +26,7 @@ static const char *find_ca_file(const char *own)
 	};
 
 	if (own != NULL && access(own, R_OK) == 0)
-		return NULL;
+		return own;
 	for (size_t i = 0; i < COUNT_OF(files); i++)
 		if (access(files[i], R_OK) == 0)
 			return files[i];
@@ -31,9 +35,14 @@ static const char *find_ca_file(const char *own)
 
 static void init_curl(void)
 {
+	const curl_version_info_data *version;
+
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort();
-	ca_file = find_ca_file(curl_version_info(CURLVERSION_NOW)->cainfo);
+	version = curl_version_info(CURLVERSION_NOW);
+	ca_file = find_ca_file(version->cainfo);
+	if (ca_file != NULL && authorities_fit(version->ssl_version))
+		authorities = authorities_open(ca_file, version->capath);
 }
 
 void curl_options_begin(void)
@@ -43,12 +52,29 @@ void curl_options_begin(void)
 	pthread_once(&once, init_curl);
 }
 
+static CURLcode lend_authorities(CURL *handle, void *ssl_context, void *context)
+{
+	(void)handle;
+	(void)context;
+	return authorities_lend(authorities, ssl_context) ? CURLE_OK : CURLE_SSL_CACERT_BADFILE;
+}
+
+static void set_authorities(CURL *handle)
+{
+	if (authorities != NULL) {
+		curl_easy_setopt(handle, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(handle, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(handle, CURLOPT_SSL_CTX_FUNCTION, lend_authorities);
+	} else if (ca_file != NULL) {
+		curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file);
+	}
+}
+
 void curl_options_set_common(CURL *handle, const char *url, long timeout_ms)
 {
 	curl_easy_setopt(handle, CURLOPT_URL, url);
 	curl_easy_setopt(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-	if (ca_file != NULL)
-		curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file);
+	set_authorities(handle);
 	curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(handle, CURLOPT_USERAGENT, "Hallpass/" HALLPASS_VERSION);

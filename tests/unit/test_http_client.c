@@ -392,27 +392,75 @@ static pid_t start_tls_server(const char *directory, int *port)
 	return pid;
 }
 
-static void a_certificate_that_nobody_vouches_for_is_refused(void **state)
-{
-	char directory[] = "/tmp/hallpass-test-XXXXXX", url[64], command[128];
+/* And what belongs to it. */
+struct tls_fixture {
 	struct fixture fixture;
+	char directory[32], url[64];
 	pid_t server;
+};
+
+static void open_tls_fixture(struct tls_fixture *tls)
+{
 	int port;
 
-	(void)state;
-	assert_non_null(mkdtemp(directory));
-	open_fixture(&fixture, &(struct peer_answer){0}, 1);
-	server = start_tls_server(directory, &port);
+	*tls = (struct tls_fixture){.directory = "/tmp/hallpass-test-XXXXXX"};
+	assert_non_null(mkdtemp(tls->directory));
+	open_fixture(&tls->fixture, &(struct peer_answer){0}, 1);
+	tls->server = start_tls_server(tls->directory, &port);
 	assert_int_not_equal(port, 0);
-	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", port);
-	assert_false(call(&fixture, (struct http_call){.method = "POST", .url = url}));
-	kill(server, SIGTERM);
-	waitpid(server, NULL, 0);
-	snprintf(command, sizeof(command), "rm -r %s", directory);
+	snprintf(tls->url, sizeof(tls->url), "https://127.0.0.1:%d/", port);
+}
+
+static void close_tls_fixture(struct tls_fixture *tls)
+{
+	char command[128];
+
+	kill(tls->server, SIGTERM);
+	waitpid(tls->server, NULL, 0);
+	snprintf(command, sizeof(command), "rm -r %s", tls->directory);
 	assert_int_equal(system(command), 0);
-	assert_fails(&fixture, ERROR_ZOOM_UNAVAILABLE, false, "TLS failed");
-	assert_contains(fixture.err.message, "certificate");
-	close_fixture(&fixture);
+	close_fixture(&tls->fixture);
+}
+
+static void a_certificate_that_nobody_vouches_for_is_refused(void **state)
+{
+	struct tls_fixture tls;
+
+	(void)state;
+	open_tls_fixture(&tls);
+	assert_false(call(&tls.fixture, (struct http_call){.method = "POST", .url = tls.url}));
+	assert_fails(&tls.fixture, ERROR_ZOOM_UNAVAILABLE, false, "TLS failed");
+	assert_contains(tls.fixture.err.message, "certificate");
+	close_tls_fixture(&tls);
+}
+
+/* By this process, since it began. */
+static long bytes_read(void)
+{
+	FILE *file = fopen("/proc/self/io", "r");
+	long bytes;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "rchar: %ld", &bytes), 1);
+	fclose(file);
+	return bytes;
+}
+
+static void the_authorities_are_not_read_again_for_each_connection(void **state)
+{
+	enum { THEIR_FILE_BYTES_MIN = 100000 };
+	struct tls_fixture tls;
+	long before;
+
+	(void)state;
+	open_tls_fixture(&tls);
+	assert_false(call(&tls.fixture, (struct http_call){.url = tls.url}));
+	before = bytes_read();
+	assert_false(call(&tls.fixture, (struct http_call){.url = tls.url}));
+	assert_in_range(bytes_read() - before, 1, THEIR_FILE_BYTES_MIN);
+	/* It came as far as what they are needed for. */
+	assert_contains(tls.fixture.err.message, "certificate");
+	close_tls_fixture(&tls);
 }
 
 static void a_connection_dropped_without_an_answer_counts_as_sent(void **state)
@@ -585,6 +633,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_does_not_exist_was_not_sent),
 		cmocka_unit_test(a_failed_handshake_was_not_sent),
 		cmocka_unit_test(a_certificate_that_nobody_vouches_for_is_refused),
+		cmocka_unit_test(the_authorities_are_not_read_again_for_each_connection),
 		cmocka_unit_test(a_connection_dropped_without_an_answer_counts_as_sent),
 		cmocka_unit_test(an_answer_that_breaks_off_is_refused),
 		cmocka_unit_test(an_idle_connection_that_was_closed_is_replaced),
