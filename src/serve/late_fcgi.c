@@ -25,11 +25,6 @@ int FCGX_Accept_r(FCGX_Request *request)
 	return LATE(FCGX_Accept_r)(request);
 }
 
-void FCGX_Finish_r(FCGX_Request *request)
-{
-	LATE(FCGX_Finish_r)(request);
-}
-
 void FCGX_Free(FCGX_Request *request, int closes)
 {
 	LATE(FCGX_Free)(request, closes);
@@ -38,6 +33,11 @@ void FCGX_Free(FCGX_Request *request, int closes)
 int FCGX_GetStr(char *bytes, int size, FCGX_Stream *stream)
 {
 	return LATE(FCGX_GetStr)(bytes, size, stream);
+}
+
+int FCGX_GetError(FCGX_Stream *stream)
+{
+	return LATE(FCGX_GetError)(stream);
 }
 
 int FCGX_PutStr(const char *bytes, int size, FCGX_Stream *stream)

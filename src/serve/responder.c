@@ -30,6 +30,7 @@ enum {
 struct visit {
 	FCGX_Request fcgi;
 	struct exchange exchange;
+	bool is_broken; /* what is read or written no longer arrives */
 	struct visit *next;
 };
 
@@ -171,16 +172,30 @@ static bool call_to_lead(struct responder *responder)
 
 /*
  * The end of the body is read as well, lest it be taken for the start of the next request; where it does not
- * come the connection is closed.
+ * come the connection is closed. The buffer is then no request's any more: half of what libfcgi has of each.
  */
-static void finish(struct responder *responder, FCGX_Request *fcgi)
+static void finish_reading(struct visit *visit)
 {
+	FCGX_Request *fcgi = &visit->fcgi;
 	char rest[1024];
 
+	if (fcgi->in == NULL)
+		return;
 	while (fcgi->keepConnection &&
 	       FCGX_GetStr(rest, sizeof(rest), fcgi->in) == (int)sizeof(rest))
 		;
-	FCGX_Finish_r(fcgi);
+	visit->is_broken = FCGX_GetError(fcgi->in) != 0;
+	FCGX_FreeStream(&fcgi->in);
+}
+
+/* As FCGX_Finish_r() does, which takes a request without its input for one that was answered. */
+static void finish(struct responder *responder, struct visit *visit)
+{
+	FCGX_Request *fcgi = &visit->fcgi;
+
+	finish_reading(visit);
+	visit->is_broken |= FCGX_FClose(fcgi->out) != 0;
+	FCGX_Free(fcgi, visit->is_broken || !fcgi->keepConnection);
 	if (fcgi->ipcFd >= 0)
 		intake_keep(&responder->intake, fcgi->ipcFd);
 }
@@ -194,7 +209,7 @@ static void answer(struct responder *responder, struct visit *visit)
 	if (exchange->response.body != NULL)
 		FCGX_PutStr(exchange->response.body, (int)strlen(exchange->response.body),
 			    visit->fcgi.out);
-	finish(responder, &visit->fcgi);
+	finish(responder, visit);
 	exchange_close(exchange, responder->process);
 	free(visit);
 }
@@ -347,6 +362,7 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 	pass_turn(context->thread);
 	if (context->db != NULL)
 		db_rest(context->db);
+	finish_reading(visit);
 	if (!take_zoom_thread_or_park(responder, visit))
 		return;
 	do {
