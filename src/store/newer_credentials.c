@@ -94,12 +94,21 @@ static bool is_readable(const struct connection *connection, const struct candid
 				   &unreadable);
 }
 
+/* Of the candidate: below 0 it is older, 0 the same. */
+static int64_t compare_age(const struct candidate *candidate, const struct credentials *credentials)
+{
+	const int64_t between = candidate->authorized_at - credentials->authorized_at;
+
+	return between != 0 ? between : candidate->generation - credentials->generation;
+}
+
 static bool take_one(struct db *to, const struct candidate *candidate, struct keyring *keyring,
 		     bool *is_taken, struct error *err)
 {
 	SCOPED(arena_release) struct arena arena = {0};
 	struct connection connection;
 	struct credentials credentials;
+	int64_t age;
 	bool found;
 
 	*is_taken = false;
@@ -110,10 +119,12 @@ static bool take_one(struct db *to, const struct candidate *candidate, struct ke
 		return true;
 	if (!credentials_find(to, &arena, connection.id, &found, &credentials, err))
 		return false;
-	if (!found || credentials.generation > candidate->generation ||
-	    !is_readable(&connection, candidate, keyring))
+	if (!found || !is_readable(&connection, candidate, keyring))
 		return true;
-	*is_taken = candidate->generation > credentials.generation;
+	age = compare_age(candidate, &credentials);
+	if (age < 0)
+		return true;
+	*is_taken = age > 0;
 	if (*is_taken && !replace(to, connection.id, candidate, err))
 		return false;
 	return candidate->interrupted_at == 0 ||

@@ -1,7 +1,8 @@
 /*
  * Tokens that one database has of connections which another has too, an older copy of it: Zoom takes none
- * but the newest, which must not be lost with the database that is replaced. Of two the one of the
- * higher generation is the newer.
+ * but the newest, which must not be lost with the database that is replaced. Of two of one authorization the
+ * one of the higher generation is the newer; of two authorizations the later one, for after a restore each
+ * database counts generations by itself.
  */
 #ifndef STORE_NEWER_CREDENTIALS_H
 #define STORE_NEWER_CREDENTIALS_H

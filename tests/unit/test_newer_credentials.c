@@ -95,6 +95,33 @@ static void newer_ones_are_taken_whole_and_are_due_at_once(void **state)
 			 0);
 }
 
+static void of_two_authorizations_the_later_is_the_newer_whatever_the_generations_are(void **state)
+{
+	SCOPED(test_database_release) struct test_database older = test_rows_open();
+	SCOPED(test_database_release) struct test_database later = test_rows_open();
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&older, "keys");
+	SCOPED(arena_release) struct arena arena = {0};
+	struct error err = {0};
+
+	/* The user authorized anew after an old copy had been restored, which had counted less. */
+	(void)state;
+	give(older.db, keyring, 5);
+	give(later.db, keyring, 2);
+	must(db_script(
+		     later.db,
+		     "UPDATE zoom_oauth_credentials SET authorized_at = authorized_at + 3600000000",
+		     &err),
+	     &err);
+	assert_int_equal(take(&later, &older, keyring), 0);
+	assert_int_equal(find(later.db, &arena).generation, 2);
+	assert_int_equal(take(&older, &later, keyring), 1);
+	assert_int_equal(find(older.db, &arena).refreshed_at, now + 2);
+}
+
+/* As what "refresh 2" leaves of the tokens of that authorization. */
+static const char same_sql[] = "UPDATE zoom_oauth_credentials SET generation = 2,"
+			       " authorized_at = authorized_at + 1";
+
 static void what_is_as_new_or_newer_stays_but_for_a_refresh_that_was_interrupted(void **state)
 {
 	SCOPED(test_database_release) struct test_database to = test_rows_open();
@@ -110,7 +137,7 @@ static void what_is_as_new_or_newer_stays_but_for_a_refresh_that_was_interrupted
 	assert_int_equal(test_database_number(to.db,
 					      "SELECT count(*) FROM zoom_oauth_refresh_attempts"),
 			 0);
-	give(from.db, keyring, 1);
+	must(db_script(from.db, same_sql, &err), &err);
 	assert_int_equal(take(&to, &from, keyring), 0);
 	assert_int_equal(test_database_number(to.db,
 					      "SELECT started_at FROM zoom_oauth_refresh_attempts"
@@ -149,6 +176,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(newer_ones_are_taken_whole_and_are_due_at_once),
+		cmocka_unit_test(
+			of_two_authorizations_the_later_is_the_newer_whatever_the_generations_are),
 		cmocka_unit_test(
 			what_is_as_new_or_newer_stays_but_for_a_refresh_that_was_interrupted),
 		cmocka_unit_test(
