@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.processes import kill
-from support.time_travel import now, pieces, ring, write
+from support.time_travel import make_sync_due, now, pieces, ring, write
 from support.waiting import wait_until
 from support.zoom_user import REDIRECT_URI, ConnectedUser, register_app as register_app_of
 
@@ -393,6 +393,29 @@ def test_a_sync_of_the_old_user_that_is_under_way_brings_nothing_back(new_user, 
     wait_until(lambda: len(pieces(stack, "meeting_sync", moved["id"])) == 2)
     known = api.get(f"{CONNECTIONS}/{moved['id']}/meetings").json["results"]
     assert [int(meeting["meeting_id"]) for meeting in known] == [new_meeting]
+
+
+def test_a_profile_of_the_old_user_that_is_being_read_is_not_taken_for_the_new_ones(new_user, zoom, stack):
+    old = new_user()
+    new = new_user(like=old)
+    old.authorize(deduplication_key="customer").must_be(201)
+    old.wait_for_sync()
+    me_old, me_new = ({"client_id": old.client_id, "path": "/v2/users/me", "user_id": user.user_id} for user in (old, new))
+    with ThreadPoolExecutor(1) as pool, zoom.fault(hold="after", **me_old) as held_old, \
+            zoom.fault(hold="after", **me_new) as held_new:
+        posted = pool.submit(new.authorize, deduplication_key="customer")
+        zoom.wait_for_requests(1, state="in_flight", **me_new)
+        make_sync_due(stack, old.id)
+        zoom.wait_for_requests(1, state="in_flight", **me_old)
+        with zoom.fault(status=503, times=None, **me_new):  # so that the new user's own sync mends nothing
+            zoom.release_fault(held_new["id"])
+            assert posted.result().must_be(201).json["id"] == old.id
+            zoom.release_fault(held_old["id"])
+            wait_until(lambda: any(piece.get("code") == "conflict" for piece in pieces(
+                stack, "meeting_sync", old.id)[1:]), what="the end of the old user's sync")
+    known = stack.database.row(
+        "SELECT zoom_user_id, pmi FROM zoom_oauth_connections WHERE public_id = ?", old.id)
+    assert (known["zoom_user_id"], known["pmi"]) == (new.user_id, new.user["pmi"])
 
 
 @pytest.mark.parametrize("own_key", [{"deduplication_key": "second"}, {}], ids=["another key", "no key"])

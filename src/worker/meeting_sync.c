@@ -50,21 +50,7 @@ static bool read_page(void *argument, const struct zoom_endpoint *zoom, const ch
 				      sync->page, failure);
 }
 
-static bool learn_user(struct sync *sync, struct error *err)
-{
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	struct arena *arena = sync->broker.arena;
-	const char *name = personal_name_of_url(arena, sync->user.vanity_url);
-
-	if (name == NULL)
-		name = personal_name_of_url(arena, sync->user.personal_meeting_url);
-	return transaction_begin(&transaction, sync->broker.db, err) &&
-	       connection_learn_profile(sync->broker.db, sync->connection.id, sync->user.pmi, name,
-					sync->started_at, err) &&
-	       transaction_commit(&transaction, err);
-}
-
-/* The page was read with the token of one Zoom user; meanwhile the connection may have moved to another. */
+/* What was read is of one Zoom user; meanwhile the connection may have moved to another. */
 static bool check_user(struct sync *sync, struct error *err)
 {
 	struct connection now;
@@ -76,6 +62,20 @@ static bool check_user(struct sync *sync, struct error *err)
 	if (found && strcmp(now.zoom_user_id, sync->connection.zoom_user_id) == 0)
 		return true;
 	return error_set(err, ERROR_CONFLICT, "the connection is not that Zoom user's any more");
+}
+
+static bool learn_user(struct sync *sync, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct arena *arena = sync->broker.arena;
+	const char *name = personal_name_of_url(arena, sync->user.vanity_url);
+
+	if (name == NULL)
+		name = personal_name_of_url(arena, sync->user.personal_meeting_url);
+	return transaction_begin(&transaction, sync->broker.db, err) && check_user(sync, err) &&
+	       connection_learn_profile(sync->broker.db, sync->connection.id, sync->user.pmi, name,
+					sync->started_at, err) &&
+	       transaction_commit(&transaction, err);
 }
 
 /* A page is one transaction, short enough for events to come between. */
