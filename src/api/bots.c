@@ -1,6 +1,7 @@
 #include "api/bots.h"
 
 #include "api/bot_input.h"
+#include "api/bot_json.h"
 #include "api/bot_plan.h"
 #include "api/bot_request.h"
 #include "api/bot_webhooks.h"
@@ -50,26 +51,22 @@ static bool plan(struct context *context, struct bot *bot, struct error *err)
 	return true;
 }
 
-/* Only who sent webhooks is shown them, with the secrets, which nobody is shown again. */
-static bool respond_new_bot(struct context *context, struct response *response,
-			    const struct bot *bot, const struct bot_webhooks *webhooks,
-			    struct error *err)
-{
-	json_t *json;
-
-	if (!bot_render(context, bot, &json, err))
-		return false;
-	if (webhooks->count > 0)
-		json_object_set_new(json, "webhooks", bot_webhooks_json(webhooks));
-	respond_json(response, context->arena, 201, json);
-	return true;
-}
-
 struct new_bot {
 	struct bot asked; /* as the body has it */
 	struct bot bot;
 	struct bot_webhooks webhooks;
 };
+
+/* Only who sent webhooks is shown them, with the secrets, which nobody is shown again. */
+static void respond_new_bot(struct context *context, struct response *response,
+			    const struct new_bot *new)
+{
+	json_t *json = bot_json(&new->bot, NULL, 0); /* nothing has happened to it yet */
+
+	if (new->webhooks.count > 0)
+		json_object_set_new(json, "webhooks", bot_webhooks_json(&new->webhooks));
+	respond_json(response, context->arena, 201, json);
+}
 
 static bool add_bot(struct context *context, void *part, struct error *err)
 {
@@ -89,11 +86,13 @@ bool post_bot(struct context *context, const struct request *request, struct res
 	struct new_bot new = {.asked = bot_input_new(context->project_id)};
 
 	new.asked.updated_at = context_now(context);
-	return request_json(request, false, &body, err) &&
-	       bot_input_read_new(context->arena, body, new.asked.updated_at, allow_private_urls,
-				  &new.asked, &new.webhooks, err) &&
-	       context_store(context, add_bot, &new, err) &&
-	       respond_new_bot(context, response, &new.bot, &new.webhooks, err);
+	if (!request_json(request, false, &body, err) ||
+	    !bot_input_read_new(context->arena, body, new.asked.updated_at, allow_private_urls,
+				&new.asked, &new.webhooks, err) ||
+	    !context_store(context, add_bot, &new, err))
+		return false;
+	respond_new_bot(context, response, &new);
+	return true;
 }
 
 /* Any form of a meeting's link finds it. */
