@@ -554,7 +554,7 @@ def test_bots_that_were_with_a_runner_are_taken_from_it_and_late_ones_are_told_o
     api = stack.create_project().api
     bots = [api.post("/api/v1/bots", json={"meeting_url": f"https://zoom.us/j/12345678{n}"}).must_be(201).json
             for n in range(3)]
-    leases = [api.post("/api/v1/bots/claim", json={"runner_id": "r"}).must_be(200).json for _ in range(2)]
+    leases = [api.post("/api/v1/bots/claim", json={"runner_id": "r", "lease_s": 10}).must_be(200).json for _ in range(2)]
     api.post(f"/api/v1/bots/{leases[1]['bot']['id']}/events", json={
         "lease_token": leases[1]["lease_token"], "type": "joined_meeting"}).must_be(200)
     stack.run("hallpass", "backup", stack.copy)
@@ -565,7 +565,7 @@ def test_bots_that_were_with_a_runner_are_taken_from_it_and_late_ones_are_told_o
     def states():
         return [api.get(f"/api/v1/bots/{bot['id']}").must_be(200).json["state"] for bot in bots]
 
-    wait_until(lambda: states() == ["ready", "fatal_error", "ready"], what="the end of the leases")
+    wait_until(lambda: states() == ["ready", "fatal_error", "ready"], 20, "the end of the leases")
     assert api.get(f"/api/v1/bots/{bots[1]['id']}").json["events"][-1]["sub_type"] == "heartbeat_timeout"
 
 

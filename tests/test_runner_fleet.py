@@ -145,7 +145,7 @@ def test_many_leases_that_run_out_at_once_are_all_settled(api, stack, project):
         runner.claim()
     for runner in runners[:10]:
         runner.go("joined_meeting")
-    write(stack, "UPDATE bots SET lease_expires_at = 1 WHERE project_id = ?", project.row_id)
+    write(stack, "UPDATE bots SET lease_expires_at = ? WHERE project_id = ?", now() - 1, project.row_id)
     again = Runner(api)
     claimed = set()
     while again.claim():

@@ -445,7 +445,8 @@ def test_a_bot_whose_runner_died_is_told(stack, api, receiver, add):
     runner = Runner(api)
     runner.claim()
     runner.go("joined_meeting")
-    time_travel.write(stack, "UPDATE bots SET lease_expires_at = 1 WHERE public_id = ?", bot["id"])
+    time_travel.write(stack, "UPDATE bots SET lease_expires_at = ? WHERE public_id = ?",
+                      time_travel.now() - 1, bot["id"])
     time_travel.ring(stack)
     last = receiver.wait(3)[-1].json["data"]
     assert (last["new_state"], last["event_type"], last["event_sub_type"]) == (
