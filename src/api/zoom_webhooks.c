@@ -225,7 +225,7 @@ static bool store_rejection(struct context *context, void *part, struct error *e
 
 /*
  * Nothing that the event says is believed; but whether a user is lost can be asked of Zoom. Anybody can send
- * such events, as many as he likes: those that come at once share a commit, lest they keep Zoom's own waiting.
+ * such events, and any number: those that come at once share a commit, lest they keep Zoom's own waiting.
  */
 static bool note_rejection(struct delivery *delivery, struct error *err)
 {
