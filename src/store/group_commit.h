@@ -86,6 +86,11 @@ void group_commit_alone(struct db *db, struct group_member *member);
  * For a thread that waits for its part to be stored: in the group of the process's threads that do so, which
  * the first of them leads. Goes past the line of the other writers. store() may run on another thread, and
  * more than once, as a group's work may.
+ *
+ * One group for all of a process, whatever they store. An answer of Zoom's, which is lost if the process dies
+ * before it is on the disk, is in the next commit either way: in a group of its own it would wait for the
+ * same commit under way, and then the others for one commit more, each time. What it waits for in this one is
+ * their work, which is no commit: nobody's failure makes more than a second run of it.
  */
 bool group_store(struct db *db, bool (*store)(struct db *db, void *part, struct error *err),
 		 void *part, struct error *err) MUST_CHECK;
