@@ -329,6 +329,33 @@ def test_a_rate_limit_is_passed_on_with_the_time_that_zoom_named(joiner, form):
     assert 30 <= int(answer.headers["retry-after"]) <= 41
 
 
+DAILY = {"rate_limit": "daily", "retry_after": "iso8601", "retry_after_s": 5 * 3600, "times": None}
+
+
+def test_a_daily_limit_of_the_token_endpoint_is_met_once_by_each_process(joiner, stack):
+    time_travel.expire_access_token(stack, joiner.id)
+    with joiner.spoil_refresh(**DAILY):
+        answers = [joiner.zoom_tokens() for _ in range(5)]
+    assert {(answer["join_flow"], answer["join_flow_reason"]) for answer in answers} == {("standard", "rate_limited")}
+    assert answers[0]["zoom"]["status"] == 429
+    assert answers[-1]["zoom"]["status"] is None and "is not asked again before 20" in answers[-1]["zoom"]["reason"]
+    assert joiner.refreshes() == 1
+    assert joiner.read()["state"] == "connected"
+    # What the user authorizes anew has a new token, of which Zoom has not said anything.
+    joiner.connected.authorize().must_be(201)
+    assert joiner.joins()
+
+
+def test_a_daily_limit_of_one_call_is_met_once_and_keeps_nobody_from_another(make, zoom):
+    ada = make()
+    bob = make(like=ada.connected)
+    with zoom.fault(path=JOIN_TOKEN, **DAILY, **ada.who):
+        assert [ada.zoom_tokens()["join_flow_reason"] for _ in range(5)] == ["rate_limited"] * 5
+    assert zoom.count_requests(path=JOIN_TOKEN, **ada.who) == 1
+    assert bob.joins()
+    assert ada.refresh().must_be(200).json["state"] == "connected"
+
+
 def test_an_unknown_refusal_costs_no_user_either(joiner):
     refusal = {"reason": "something that nobody has seen yet", "error": "invalid_request"}
     joiner.expire_at_zoom()

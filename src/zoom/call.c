@@ -49,13 +49,13 @@ static bool ask(const struct zoom_endpoint *zoom, struct arena *arena, const cha
 }
 
 /*
- * On whose behalf: a user's access token, or the grant in a form. Only a digest is kept, for these are
- * secrets. Never 0.
+ * On whose behalf, and for what if `kind` is not "": a user's access token, or the grant in a form. Only a
+ * digest is kept, for these are secrets. Never 0.
  */
-static uint64_t subject_of(struct arena *arena, const struct http_call *call)
+static uint64_t subject_of(struct arena *arena, const char *kind, const struct http_call *call)
 {
 	unsigned char digest[SHA256_BYTES];
-	const char *text = call->body != NULL ? call->body : "";
+	const char *text = arena_printf(arena, "%s %s", kind, call->body != NULL ? call->body : "");
 	uint64_t subject;
 
 	for (size_t i = 0; i < call->header_count; i++)
@@ -85,8 +85,36 @@ static void report(const struct zoom_endpoint *zoom, struct arena *arena, const 
 
 	if (zoom->circuits != NULL)
 		circuits_report(zoom->circuits, host, pass, outcome,
-				is_answer ? subject_of(arena, call) : 0, failure->reason,
+				is_answer ? subject_of(arena, "", call) : 0, failure->reason,
 				clock_now(zoom->clock));
+}
+
+static bool is_limited(const struct zoom_endpoint *zoom, struct arena *arena, uint64_t subject,
+		       struct zoom_failure *failure)
+{
+	char text[INSTANT_TEXT_BYTES];
+	instant until;
+
+	if (zoom->circuits == NULL ||
+	    !circuits_find_limit(zoom->circuits, subject, clock_now(zoom->clock), &until))
+		return false;
+	instant_format(until, text);
+	*failure = (struct zoom_failure){
+		.class = ZOOM_FAILURE_RATE_LIMITED,
+		.reason = arena_printf(
+			arena, "Zoom's limit has been met, and it is not asked again before %s",
+			text),
+		.retry_at = until,
+	};
+	return true;
+}
+
+static void note_limit(const struct zoom_endpoint *zoom, uint64_t subject,
+		       const struct zoom_failure *failure)
+{
+	if (zoom->circuits != NULL && failure->class == ZOOM_FAILURE_RATE_LIMITED)
+		circuits_note_limit(zoom->circuits, subject, clock_now(zoom->clock),
+				    failure->retry_at);
 }
 
 static void count(const struct zoom_endpoint *zoom, const char *kind, const char *outcome)
@@ -133,12 +161,13 @@ json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena, const c
 		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure)
 {
 	const char *host = circuit_host(arena, call->url);
+	const uint64_t subject = subject_of(arena, kind, call);
 	const int64_t started_us = clock_monotonic_us();
 	struct zoom_failure found = {0};
 	struct circuit_pass pass = {0};
 	json_t *body;
 
-	if (!ask(zoom, arena, host, &pass, failure)) {
+	if (is_limited(zoom, arena, subject, failure) || !ask(zoom, arena, host, &pass, failure)) {
 		count(zoom, kind, "not_sent");
 		return NULL;
 	}
@@ -147,6 +176,7 @@ json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena, const c
 	body = send(zoom, arena, host, &pass, call, is_oauth, &found);
 	count(zoom, kind, body != NULL ? "ok" : zoom_failure_name(found.class));
 	count_duration(zoom, kind, started_us);
+	note_limit(zoom, subject, &found);
 	if (body == NULL)
 		*failure = found;
 	return body;

@@ -1,6 +1,6 @@
 /*
- * The one place through which calls to Zoom go: asks the host's circuit, calls, reads the answer
- * and reports how the host did.
+ * The one place through which calls to Zoom go: asks the host's circuit, and whether Zoom has set a limit,
+ * calls, reads the answer and reports how the host did.
  */
 #ifndef ZOOM_CALL_H
 #define ZOOM_CALL_H
@@ -30,7 +30,8 @@ struct zoom_endpoint {
 
 /*
  * zoom_answer_read() of the call's answer. A call that the circuit refuses is ZOOM_FAILURE_UNAVAILABLE
- * with retry_at, at once; it was not sent. `kind` is what it counts as: "refresh_token".
+ * with retry_at, at once; it was not sent. So is one of a kind and on behalf of somebody that has met a
+ * limit which lasts: ZOOM_FAILURE_RATE_LIMITED. `kind` is what it counts as: "refresh_token".
  */
 json_t *zoom_call(const struct zoom_endpoint *zoom, struct arena *arena, const char *kind,
 		  const struct http_call *call, bool is_oauth, struct zoom_failure *failure);

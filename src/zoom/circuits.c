@@ -22,6 +22,7 @@ struct entry {
 struct circuits {
 	pthread_mutex_t lock; /* over everything */
 	struct entry *first;
+	struct rate_limits limits;
 	bool is_used;
 };
 
@@ -151,6 +152,23 @@ void circuits_adopt(struct circuits *circuits, const struct zoom_circuit *open, 
 		entry->failing_since = open->failing_since;
 		snprintf(entry->last_error, sizeof(entry->last_error), "%s", open->last_error);
 	}
+	pthread_mutex_unlock(&circuits->lock);
+}
+
+bool circuits_find_limit(struct circuits *circuits, uint64_t subject, instant now, instant *until)
+{
+	bool found;
+
+	pthread_mutex_lock(&circuits->lock);
+	found = rate_limits_find(&circuits->limits, subject, now, until);
+	pthread_mutex_unlock(&circuits->lock);
+	return found;
+}
+
+void circuits_note_limit(struct circuits *circuits, uint64_t subject, instant now, instant until)
+{
+	pthread_mutex_lock(&circuits->lock);
+	rate_limits_note(&circuits->limits, subject, now, until);
 	pthread_mutex_unlock(&circuits->lock);
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "store/zoom_circuit.h"
 #include "zoom/circuit.h"
+#include "zoom/rate_limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +39,10 @@ void circuits_report(struct circuits *circuits, const char *host, const struct c
 
 /* Opens the host's circuit as another process has it, unless this one has learnt of it itself. */
 void circuits_adopt(struct circuits *circuits, const struct zoom_circuit *open, instant now);
+
+/* rate_limits_find() and rate_limits_note() of the process. */
+bool circuits_find_limit(struct circuits *circuits, uint64_t subject, instant now, instant *until);
+void circuits_note_limit(struct circuits *circuits, uint64_t subject, instant now, instant until);
 
 /* True to the first caller alone, who is to read what other processes know. */
 bool circuits_are_new(struct circuits *circuits);
