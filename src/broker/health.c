@@ -53,8 +53,8 @@ bool health_refreshed(struct db *db, int64_t connection_id, instant asked_at, in
 {
 	bool has_gone;
 
-	if (!connection_has_failed_since(db, connection_id, FAILURE_USER_GONE, asked_at, &has_gone,
-					 err))
+	if (!connection_has_failed_since(db, connection_id, FAILURE_USER_GONE, asked_at, now,
+					 &has_gone, err))
 		return false;
 	if (!has_gone)
 		return health_reconnect(db, connection_id, now, err);

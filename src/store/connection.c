@@ -410,16 +410,17 @@ bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
 
 static const char has_failed_since_sql[] =
 	"SELECT 1 FROM zoom_oauth_connections WHERE id = $1 AND state = 'disconnected'"
-	" AND failure_code = $2 AND failure_at >= $3";
+	" AND failure_code = $2 AND failure_at >= $3 AND failure_at <= $4";
 
 bool connection_has_failed_since(struct db *db, int64_t id, const char *failure_code, instant since,
-				 bool *has, struct error *err)
+				 instant now, bool *has, struct error *err)
 {
 	SCOPED(statement_release) struct statement *find = db_statement(db, has_failed_since_sql);
 
 	bind_int(find, 1, id);
 	bind_text(find, 2, failure_code);
 	bind_int(find, 3, since);
+	bind_int(find, 4, now);
 	return statement_row(find, has, err);
 }
 

@@ -113,9 +113,9 @@ bool connection_disconnect(struct db *db, int64_t id, const char *failure_code,
 			   const char *failure_error, instant now, bool *changed, struct error *err)
 	MUST_CHECK;
 
-/* Whether it is disconnected for that reason, since then or later. */
+/* Whether it was disconnected for that reason from `since` to `now`: what is told of later is of another clock. */
 bool connection_has_failed_since(struct db *db, int64_t id, const char *failure_code, instant since,
-				 bool *has, struct error *err) MUST_CHECK;
+				 instant now, bool *has, struct error *err) MUST_CHECK;
 
 /* The only way back: the credentials turned out to be good, or there are new ones. */
 bool connection_reconnect(struct db *db, int64_t id, instant now, bool *changed, struct error *err)

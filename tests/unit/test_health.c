@@ -155,6 +155,35 @@ static void nothing_happens_to_a_connected_one_that_is_reconnected(void **state)
 	assert_int_equal(test_database_number(database.db, next_sync_sql), 1);
 }
 
+/* Whether a success that Zoom was asked for at asked_at, and gave at `at`, connects Ada again. */
+static bool reconnects(const char *code, instant failed_at, instant asked_at, instant at)
+{
+	SCOPED(test_database_release) struct test_database database = open_database();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct error err = {0};
+	bool is_connected;
+
+	disconnect(database.db, code, failed_at);
+	must(credentials_schedule_refresh(database.db, TEST_ADA, at + DAY, &err), &err);
+	must(health_refreshed(database.db, TEST_ADA, asked_at, at, &err), &err);
+	is_connected = find(database.db, &arena, TEST_ADA).is_connected;
+	/* Where it does not, Zoom is asked once more. */
+	assert_int_equal(test_database_number(database.db, next_refresh_sql),
+			 is_connected ? at + DAY : at);
+	return is_connected;
+}
+
+static void a_success_that_was_asked_for_before_the_users_end_does_not_undo_it(void **state)
+{
+	(void)state;
+	assert_false(reconnects(FAILURE_USER_GONE, now, now - SECOND, now + SECOND));
+	assert_false(reconnects(FAILURE_USER_GONE, now, now, now));
+	assert_true(reconnects(FAILURE_USER_GONE, now, now + 1, now + SECOND));
+	assert_true(reconnects(FAILURE_INVALID_GRANT, now, now - SECOND, now + SECOND));
+	/* A clock that was set back since: else it would be asked again and again until then. */
+	assert_true(reconnects(FAILURE_USER_GONE, now + HOUR, now - SECOND, now));
+}
+
 static void a_refused_app_costs_no_user(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = open_database();
@@ -210,6 +239,8 @@ int main(void)
 		cmocka_unit_test(who_removed_the_app_has_no_tokens_left_here),
 		cmocka_unit_test(a_reconnected_one_has_no_failure_and_is_synced),
 		cmocka_unit_test(nothing_happens_to_a_connected_one_that_is_reconnected),
+		cmocka_unit_test(
+			a_success_that_was_asked_for_before_the_users_end_does_not_undo_it),
 		cmocka_unit_test(a_refused_app_costs_no_user),
 		cmocka_unit_test(a_mended_app_lets_what_had_failed_be_tried_at_once),
 		cmocka_unit_test(an_answer_to_an_app_that_was_well_all_along_changes_nothing),
