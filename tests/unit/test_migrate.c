@@ -200,6 +200,29 @@ static void who_was_inside_before_an_upgrade_is_so_until_it_leaves(void **state)
 	assert_false(is_inside);
 }
 
+static void what_was_known_of_a_user_before_an_upgrade_is_as_old_as_it_was(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_database_open_empty();
+	SCOPED(arena_release) struct arena arena = {0};
+	struct error err = {0};
+	int from;
+
+	(void)state;
+	must(db_script(database.db, text_of("tests/unit/schema_1.sql", &arena), &err), &err);
+	must(db_script(database.db, old_event_sql, &err), &err);
+	must(db_script(database.db, old_participant_sql, &err), &err);
+	must(db_script(database.db, "UPDATE zoom_oauth_connections SET profile_at = 7", &err),
+	     &err);
+	must(migrate_run(database.db, &from, &err), &err);
+	assert_int_equal(test_database_number(database.db,
+					      "SELECT pmi_at FROM zoom_oauth_connections"),
+			 7);
+	assert_int_equal(
+		test_database_number(database.db,
+				     "SELECT personal_name_at FROM zoom_oauth_connections"),
+		7);
+}
+
 static void every_table_is_strict(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_database_open();
@@ -353,6 +376,7 @@ int main(void)
 		cmocka_unit_test(every_older_version_is_led_to_what_a_fresh_database_has),
 		cmocka_unit_test(what_was_handled_before_an_upgrade_is_not_handled_again),
 		cmocka_unit_test(who_was_inside_before_an_upgrade_is_so_until_it_leaves),
+		cmocka_unit_test(what_was_known_of_a_user_before_an_upgrade_is_as_old_as_it_was),
 		cmocka_unit_test(every_table_is_strict),
 		cmocka_unit_test(an_older_version_is_sent_to_migrate),
 		cmocka_unit_test(a_newer_version_is_refused_and_left_as_it_is),
