@@ -1,6 +1,7 @@
 """A slow Zoom never starves requests that need no Zoom: while Zoom keeps all that may wait for it and a
 crowd stands in line behind them, every other request of every program is answered."""
 
+import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -137,3 +138,22 @@ def test_the_same_requests_stand_in_line_where_they_do_need_zoom(ask, place):
     with place.crowd(getattr(place, ask)):
         place.api.get(place.app_path).must_be(200)
         place.api.get(place.path).must_be(200)
+
+
+def test_large_bodies_that_wait_for_zoom_keep_nothing_else_waiting_either(place):
+    """More of them than there is room for: 64 MiB. A small one, as all of use are, has its place in line."""
+    body = json.dumps({"zoom_oauth_app_id": place.user.app_id, "authorization_code": secrets.token_hex(8),
+                       "redirect_uri": REDIRECT_URI}).encode().ljust(1_000_000)
+    count, who = ZOOM_THREADS + 67 + THREADS, {"client_id": place.user.client_id}
+    with ThreadPoolExecutor(count + 1) as pool:
+        with place.zoom.fault(hold="before", times=None, **who):
+            large = [pool.submit(place.api.post, CONNECTIONS, raw=body) for _ in range(count)]
+            refused = lambda: [each.result() for each in large if each.done()]
+            wait_until(lambda: len(refused()) == THREADS, what="those for which there is no room")
+            small = pool.submit(place.authorize)
+            place.api.get(CONNECTIONS).must_be(200)
+            assert not small.done()
+            for answer in refused():
+                assert (answer.must_be(503).code, answer.headers["retry-after"]) == ("service_unavailable", "5")
+        assert sum(each.result().status == 503 for each in large) == THREADS
+        assert small.result().status != 503

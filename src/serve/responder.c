@@ -22,8 +22,10 @@ enum {
 	LISTEN_SOCKET = 0,
 	NO_SOCKET = -1,
 	PARKED_MAX = 2048,
-	PARKED_BYTES_MAX = 64 << 20, /* of their bodies */
-	FREE_THREADS_MAX = 32,       /* kept for requests that need no Zoom */
+	PARKED_BYTES_MAX = 64 << 20, /* of their bodies, but for … */
+	SMALL_BODY_BYTES = 16 << 10, /* … those that are no larger, as nearly all of use are */
+	NO_ROOM_RETRY_AFTER_S = 5,
+	FREE_THREADS_MAX = 32, /* kept for requests that need no Zoom */
 };
 
 /* A request that was accepted. It may outlive the thread's turn: see `parked`. */
@@ -57,6 +59,7 @@ struct seat {
  *
  * Requests that wait for Zoom have at most zoom_threads_max threads; the ones above that are parked, and
  * their thread goes on to accept others. So a slow Zoom never keeps a request waiting that needs no Zoom.
+ * What there is no room for is refused, for the same reason.
  */
 struct responder {
 	const struct process *process;
@@ -71,7 +74,6 @@ struct responder {
 	bool is_turn_taken;
 	struct seat *top;
 	struct group_queue group; /* of visits */
-	pthread_cond_t unparked;
 	unsigned zoom_threads, zoom_threads_max, parked_count;
 	size_t parked_bytes;
 	struct visit *parked_first, *parked_last;
@@ -267,34 +269,60 @@ static void serve(struct responder *responder, struct context *context, struct v
 		db_rest(context->db);
 }
 
-static bool is_parking_full(const struct responder *responder)
+/* What a parked visit takes of the room for bodies. */
+static size_t parked_size(const struct visit *visit)
 {
-	return responder->parked_count >= PARKED_MAX || responder->parked_bytes >= PARKED_BYTES_MAX;
+	const size_t size = visit->exchange.body_size;
+
+	return size > SMALL_BODY_BYTES ? size : 0;
 }
 
-/* False where all of Zoom's threads are taken: the visit is parked and belongs to another thread now. */
-static bool take_zoom_thread_or_park(struct responder *responder, struct visit *visit)
+static bool has_room(const struct responder *responder, const struct visit *visit)
 {
-	bool taken;
+	return responder->parked_count < PARKED_MAX &&
+	       responder->parked_bytes + parked_size(visit) <= PARKED_BYTES_MAX;
+}
+
+static void park(struct responder *responder, struct visit *visit)
+{
+	visit->next = NULL;
+	if (responder->parked_last != NULL)
+		responder->parked_last->next = visit;
+	else
+		responder->parked_first = visit;
+	responder->parked_last = visit;
+	responder->parked_count++;
+	responder->parked_bytes += parked_size(visit);
+}
+
+/* A visit that is parked belongs to another thread then. */
+enum place { PLACE_TAKEN, PLACE_PARKED, PLACE_NONE };
+
+static enum place take_zoom_thread_or_park(struct responder *responder, struct visit *visit)
+{
+	enum place place = PLACE_NONE;
 
 	pthread_mutex_lock(&responder->lock);
-	while (responder->zoom_threads >= responder->zoom_threads_max && is_parking_full(responder))
-		pthread_cond_wait(&responder->unparked, &responder->lock);
-	taken = responder->zoom_threads < responder->zoom_threads_max;
-	if (taken) {
+	if (responder->zoom_threads < responder->zoom_threads_max) {
 		responder->zoom_threads++;
-	} else {
-		visit->next = NULL;
-		if (responder->parked_last != NULL)
-			responder->parked_last->next = visit;
-		else
-			responder->parked_first = visit;
-		responder->parked_last = visit;
-		responder->parked_count++;
-		responder->parked_bytes += visit->exchange.body_size;
+		place = PLACE_TAKEN;
+	} else if (has_room(responder, visit)) {
+		park(responder, visit);
+		place = PLACE_PARKED;
 	}
 	pthread_mutex_unlock(&responder->lock);
-	return taken;
+	return place;
+}
+
+static void refuse(struct responder *responder, struct visit *visit)
+{
+	struct exchange *exchange = &visit->exchange;
+
+	error_set_code(&exchange->err, ERROR_BUSY, "service_unavailable",
+		       "too many requests wait for Zoom already; try again shortly");
+	exchange->err.retry_after_s = NO_ROOM_RETRY_AFTER_S;
+	respond_error(&exchange->response, &exchange->arena, &exchange->err);
+	answer(responder, visit);
 }
 
 /* The oldest parked visit; where there is none the thread is Zoom's no longer. */
@@ -309,11 +337,10 @@ static struct visit *unpark_or_leave_zoom_thread(struct responder *responder)
 		if (visit->next == NULL)
 			responder->parked_last = NULL;
 		responder->parked_count--;
-		responder->parked_bytes -= visit->exchange.body_size;
+		responder->parked_bytes -= parked_size(visit);
 	} else {
 		responder->zoom_threads--;
 	}
-	pthread_cond_signal(&responder->unparked);
 	pthread_mutex_unlock(&responder->lock);
 	return visit;
 }
@@ -354,6 +381,8 @@ static struct visit *read_visit(struct responder *responder, int connection)
 /* On this thread, or on another one later. */
 static void serve_or_park(struct responder *responder, struct context *context, struct visit *visit)
 {
+	enum place place;
+
 	exchange_admit(&visit->exchange, context, (struct body_source){read_fcgi, &visit->fcgi});
 	if (!exchange_waits(&visit->exchange)) {
 		serve(responder, context, visit);
@@ -363,7 +392,10 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 	if (context->db != NULL)
 		db_rest(context->db);
 	finish_reading(visit);
-	if (!take_zoom_thread_or_park(responder, visit))
+	place = take_zoom_thread_or_park(responder, visit);
+	if (place == PLACE_NONE)
+		refuse(responder, visit);
+	if (place != PLACE_TAKEN)
 		return;
 	do {
 		serve(responder, context, visit);
@@ -538,11 +570,9 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	db_gate_checkpoint_aside(process.gate, DB_CHECKPOINT_PAGES);
 	intake_open(&responder.intake, LISTEN_SOCKET);
 	pthread_mutex_init(&responder.lock, NULL);
-	pthread_cond_init(&responder.unparked, NULL);
 	group_open(&responder.group);
 	status = serve_fcgi(&responder);
 	group_close(&responder.group);
-	pthread_cond_destroy(&responder.unparked);
 	pthread_mutex_destroy(&responder.lock);
 	intake_close(&responder.intake);
 	return status;
