@@ -1,7 +1,8 @@
-"""How many threads a responder has: as many as it ever had requests at once, and no more than it may."""
+"""How many threads a responder has: as many as it had requests at once lately, and no more than it may."""
 
 import contextlib
 import os
+import pathlib
 import resource
 import signal
 
@@ -48,6 +49,30 @@ def test_requests_at_once_have_a_thread_each_as_long_as_there_may_be_more(privat
         wait_until(lambda: threads_of(stack) == THREADS, what="all threads")
     api.get(PATH).must_be(200)
     assert threads_of(stack) == THREADS
+
+
+def own_kib(stack):
+    """What the program has that no file has."""
+    (pid,) = pids_of(stack, PROGRAM)
+    status = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
+
+
+def test_threads_with_nothing_to_do_go_and_give_their_memory_back(private_stack):
+    """What is left are one that accepts and one that would be the next."""
+    stack = private_stack(HALLPASS_THREADS=300)
+    api = stack.create_project().api
+    api.get(PATH).must_be(200)
+    before = own_kib(stack)
+    with silent_connections(stack, 250):
+        wait_until(lambda: threads_of(stack) > 250, what="a thread for each")
+        crowd = own_kib(stack)
+    assert crowd > 3 * before
+    wait_until(lambda: threads_of(stack) <= 2, timeout=60, what="the end of the others")
+    wait_until(lambda: own_kib(stack) < before + (crowd - before) / 4, what="their memory")
+    with silent_connections(stack, 20):
+        wait_until(lambda: threads_of(stack) > 20, what="threads that are started again")
+        api.get(PATH).must_be(200)
 
 
 def test_a_thread_that_cannot_be_started_is_told_of_and_the_others_serve_on(private_stack):

@@ -130,6 +130,30 @@ static void give_back_handle(struct http_client *client, CURL *handle)
 	curl_easy_cleanup(handle);
 }
 
+/* The one that has been idle for longest, where there are more than `kept`; NULL where not. */
+static CURL *take_surplus_handle(struct http_client *client, size_t kept)
+{
+	CURL *handle = NULL;
+
+	pthread_mutex_lock(&client->mutex);
+	if (client->idle_count > kept) {
+		handle = client->idle[0];
+		client->idle_count--;
+		memmove(client->idle, client->idle + 1,
+			client->idle_count * sizeof(client->idle[0]));
+	}
+	pthread_mutex_unlock(&client->mutex);
+	return handle;
+}
+
+void http_client_close_idle(struct http_client *client, size_t kept)
+{
+	CURL *handle;
+
+	while ((handle = take_surplus_handle(client, kept)) != NULL)
+		curl_easy_cleanup(handle);
+}
+
 static size_t take_bytes(struct transfer *transfer, struct buffer *buffer, const char *bytes,
 			 size_t size)
 {

@@ -47,6 +47,9 @@ struct http_answer {
 struct http_client *http_client_open(void);
 void http_client_close(struct http_client **client);
 
+/* Keeps at most so many connections for later calls, those that were used last. From any thread. */
+void http_client_close_idle(struct http_client *client, size_t kept);
+
 /*
  * Any answer with a status, 500 as well, is success. Else ERROR_ZOOM_TIMEOUT (time ran out, or
  * timeout_ms is not above 0), ERROR_ZOOM_UNAVAILABLE (name, connection, TLS, a broken or over-long

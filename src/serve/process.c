@@ -86,6 +86,12 @@ void process_enter_sandbox(const struct process *process, const struct sandbox_r
 		  is_entered ? "sandbox" : "no sandbox", fields);
 }
 
+void process_give_memory_back(const struct process *process, size_t threads_left)
+{
+	http_client_close_idle(process->http_client, threads_left);
+	malloc_trim(0);
+}
+
 int process_refuse(const char *program, const struct error *err)
 {
 	char message[ERROR_MESSAGE_BYTES];

@@ -17,6 +17,7 @@
 #include "zoom/circuits.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct process {
 	struct config config;
@@ -49,6 +50,12 @@ void process_close(struct process *process);
  */
 void process_enter_sandbox(const struct process *process, const struct sandbox_role *role,
 			   enum log_level level);
+
+/*
+ * What a crowd of threads has left behind, when so many of them are left: connections to Zoom above that number,
+ * and what the C library keeps.
+ */
+void process_give_memory_back(const struct process *process, size_t threads_left);
 
 /* The last word of a program that cannot start: one line on standard error. Returns the exit status 1. */
 int process_refuse(const char *program, const struct error *err);

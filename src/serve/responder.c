@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 extern char **environ;
 
@@ -26,6 +27,8 @@ enum {
 	SMALL_BODY_BYTES = 16 << 10, /* … those that are no larger, as nearly all of use are */
 	NO_ROOM_RETRY_AFTER_S = 5,
 	FREE_THREADS_MAX = 32, /* kept for requests that need no Zoom */
+	SEATED_S_MAX = 20,     /* without a call; the last one that sits stays */
+	CROWD_MIN = 16, /* threads that leave memory behind which is worth being given back */
 };
 
 /* A request that was accepted. It may outlive the thread's turn: see `parked`. */
@@ -36,7 +39,7 @@ struct visit {
 	struct visit *next;
 };
 
-enum call { CALLED_TO_ACCEPT = 1, CALLED_TO_LEAD };
+enum call { CALLED_TO_ACCEPT = 1, CALLED_TO_LEAD, SENT_HOME };
 
 /* Of a thread. */
 struct seat {
@@ -51,7 +54,7 @@ struct seat {
  * What the threads of a process share. One of them at a time has the turn to accept, and passes it on
  * before it waits for anything; the others sit on a stack, so that a request wakes one thread rather than
  * all of them, and the one whose memory is warmest. Where none sits another one is started, as long as
- * there may be more: a program has as many threads as it ever had requests at once.
+ * there may be more, and who sits for long goes: a program has as many threads as it had requests at once lately.
  *
  * What is only to be stored is added to the group, which one thread commits; it calls another one to lead
  * the next group, and answers. So a thread that takes in such requests keeps the turn, and none has to be
@@ -67,8 +70,11 @@ struct responder {
 	size_t route_count;
 	struct intake intake;
 	pthread_mutex_t lock; /* over what follows */
-	pthread_t *threads;
 	long thread_count, threads_max;
+	long thread_count_max; /* since memory was given back */
+	pthread_cond_t all_are_gone;
+	pthread_t gone; /* the last one that went, to be joined */
+	bool has_gone;
 	bool lacks_threads; /* one could not be started, and that was said */
 	bool is_over;       /* nothing comes any more */
 	bool is_turn_taken;
@@ -91,8 +97,8 @@ static void *serve_visits(void *argument);
 /* Without it the others have more to do. With the lock. */
 static int start_thread(struct responder *responder)
 {
-	const int failure = pthread_create(&responder->threads[responder->thread_count], NULL,
-					   serve_visits, responder);
+	pthread_t id;
+	const int failure = pthread_create(&id, NULL, serve_visits, responder);
 	const struct log_field fields[] = {
 		{"threads", NULL, responder->thread_count},
 		{"error", strerror(failure), 0},
@@ -101,7 +107,9 @@ static int start_thread(struct responder *responder)
 
 	if (failure == 0)
 		responder->thread_count++;
-	else if (!responder->lacks_threads)
+	if (responder->thread_count > responder->thread_count_max)
+		responder->thread_count_max = responder->thread_count;
+	if (failure != 0 && !responder->lacks_threads)
 		log_write(&responder->process->log, LOG_ERROR, "no more threads", fields);
 	responder->lacks_threads = failure != 0;
 	return failure;
@@ -126,7 +134,44 @@ static bool call_from_seat(struct responder *responder, enum call call)
 	return true;
 }
 
-/* Returns with the turn to accept, or called to lead a group. */
+static bool is_only_one_seated(const struct seat *seat)
+{
+	return seat->responder->top == seat && seat->below == NULL;
+}
+
+static void leave_seat(struct seat *seat)
+{
+	struct seat **place = &seat->responder->top;
+
+	while (*place != seat)
+		place = &(*place)->below;
+	*place = seat->below;
+}
+
+/* With the lock. */
+static enum call wait_for_call(struct seat *seat)
+{
+	struct responder *responder = seat->responder;
+	struct timespec until;
+
+	seat->call = 0;
+	seat->below = responder->top;
+	responder->top = seat;
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += SEATED_S_MAX;
+		while (seat->call == 0 && pthread_cond_clockwait(&seat->called, &responder->lock,
+								 CLOCK_MONOTONIC, &until) == 0)
+			;
+	} while (seat->call == 0 && is_only_one_seated(seat));
+	if (seat->call == 0) {
+		leave_seat(seat);
+		seat->call = SENT_HOME;
+	}
+	return seat->call;
+}
+
+/* Returns with the turn to accept, called to lead a group, or sent home. */
 static enum call sit(struct seat *seat)
 {
 	struct responder *responder = seat->responder;
@@ -134,14 +179,7 @@ static enum call sit(struct seat *seat)
 	if (seat->has_turn)
 		return CALLED_TO_ACCEPT;
 	pthread_mutex_lock(&responder->lock);
-	seat->call = CALLED_TO_ACCEPT;
-	if (responder->is_turn_taken) {
-		seat->call = 0;
-		seat->below = responder->top;
-		responder->top = seat;
-		while (seat->call == 0)
-			pthread_cond_wait(&seat->called, &responder->lock);
-	}
+	seat->call = responder->is_turn_taken ? wait_for_call(seat) : CALLED_TO_ACCEPT;
 	seat->has_turn = seat->call == CALLED_TO_ACCEPT;
 	responder->is_turn_taken |= seat->has_turn;
 	pthread_mutex_unlock(&responder->lock);
@@ -410,7 +448,57 @@ static void be_over(struct responder *responder)
 	pthread_mutex_unlock(&responder->lock);
 }
 
-/* A connection that is new may be slow to send; one that is kept is not. */
+/* A connection that is new may be slow to send; one that is kept is not. False when nothing comes any more. */
+static bool serve_next(struct seat *seat, struct context *context)
+{
+	struct responder *responder = seat->responder;
+	struct visit *visit;
+	bool is_kept = false;
+	const int connection = intake_next(&responder->intake, &is_kept);
+
+	if (connection < 0)
+		be_over(responder);
+	if (!is_kept)
+		pass_turn(seat);
+	if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
+		serve_or_park(responder, context, visit);
+	return connection >= 0;
+}
+
+/* With the lock. True for the one by whom three quarters of a crowd are gone. */
+static bool is_crowd_gone(struct responder *responder)
+{
+	const bool is_gone = responder->thread_count_max >= CROWD_MIN && !responder->is_over &&
+			     responder->thread_count <= responder->thread_count_max / 4;
+
+	if (is_gone)
+		responder->thread_count_max = responder->thread_count;
+	return is_gone;
+}
+
+/* Each joins the one that went before it, and the end the last one. */
+static void go(struct responder *responder)
+{
+	bool has_former, gives_memory_back;
+	pthread_t former;
+	long left;
+
+	pthread_mutex_lock(&responder->lock);
+	former = responder->gone;
+	has_former = responder->has_gone;
+	responder->gone = pthread_self();
+	responder->has_gone = true;
+	left = --responder->thread_count;
+	gives_memory_back = is_crowd_gone(responder);
+	if (left == 0)
+		pthread_cond_signal(&responder->all_are_gone);
+	pthread_mutex_unlock(&responder->lock);
+	if (has_former)
+		pthread_join(former, NULL);
+	if (gives_memory_back)
+		process_give_memory_back(responder->process, (size_t)left);
+}
+
 static void *serve_visits(void *argument)
 {
 	struct responder *responder = argument;
@@ -418,25 +506,22 @@ static void *serve_visits(void *argument)
 	struct context context = {.process = responder->process,
 				  .before_waiting = pass_turn,
 				  .thread = &seat};
-	int connection = 0;
+	bool goes_on = true;
 
-	do {
-		struct visit *visit;
-		bool is_kept = false;
-
-		if (sit(&seat) == CALLED_TO_LEAD) {
+	while (goes_on) {
+		switch (sit(&seat)) {
+		case CALLED_TO_ACCEPT:
+			goes_on = serve_next(&seat, &context);
+			break;
+		case CALLED_TO_LEAD:
 			lead_group(responder, &context);
-			continue;
+			break;
+		case SENT_HOME:
+			goes_on = false;
 		}
-		connection = intake_next(&responder->intake, &is_kept);
-		if (!is_kept)
-			pass_turn(&seat);
-		if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
-			serve_or_park(responder, &context, visit);
-	} while (connection >= 0);
-	be_over(responder);
-	pass_turn(&seat);
+	}
 	context_release(&context);
+	go(responder);
 	return NULL;
 }
 
@@ -451,20 +536,14 @@ static bool start_first_thread(struct responder *responder)
 }
 
 /* Those too that are started meanwhile: once none is left nobody starts another. */
-static void join_threads(struct responder *responder)
+static void wait_for_threads(struct responder *responder)
 {
-	pthread_t thread;
-
-	for (long i = 0;; i++) {
-		pthread_mutex_lock(&responder->lock);
-		if (i == responder->thread_count) {
-			pthread_mutex_unlock(&responder->lock);
-			return;
-		}
-		thread = responder->threads[i];
-		pthread_mutex_unlock(&responder->lock);
-		pthread_join(thread, NULL);
-	}
+	pthread_mutex_lock(&responder->lock);
+	while (responder->thread_count > 0)
+		pthread_cond_wait(&responder->all_are_gone, &responder->lock);
+	pthread_mutex_unlock(&responder->lock);
+	if (responder->has_gone)
+		pthread_join(responder->gone, NULL);
 }
 
 static int serve_fcgi(struct responder *responder)
@@ -473,8 +552,6 @@ static int serve_fcgi(struct responder *responder)
 	int signal_number;
 
 	responder->threads_max = responder->process->config.threads;
-	responder->threads = calloc((size_t)responder->threads_max, sizeof(*responder->threads));
-	assert(responder->threads != NULL);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -484,8 +561,7 @@ static int serve_fcgi(struct responder *responder)
 	while (sigwait(&signals, &signal_number) != 0)
 		;
 	intake_stop(&responder->intake);
-	join_threads(responder);
-	free(responder->threads);
+	wait_for_threads(responder);
 	return EXIT_SUCCESS;
 }
 
@@ -570,9 +646,11 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	db_gate_checkpoint_aside(process.gate, DB_CHECKPOINT_PAGES);
 	intake_open(&responder.intake, LISTEN_SOCKET);
 	pthread_mutex_init(&responder.lock, NULL);
+	pthread_cond_init(&responder.all_are_gone, NULL);
 	group_open(&responder.group);
 	status = serve_fcgi(&responder);
 	group_close(&responder.group);
+	pthread_cond_destroy(&responder.all_are_gone);
 	pthread_mutex_destroy(&responder.lock);
 	intake_close(&responder.intake);
 	return status;

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -264,7 +263,7 @@ static void go(struct pool *pool)
 	if (has_former)
 		pthread_join(former, NULL);
 	if (gives_memory_back)
-		malloc_trim(0);
+		process_give_memory_back(pool->process, 1);
 }
 
 static void *work(void *argument)

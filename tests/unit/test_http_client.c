@@ -593,23 +593,51 @@ static void *call_often(void *context)
 	return (void *)answered;
 }
 
-static void threads_call_at_once_without_waiting_for_each_other(void **state)
+static void call_from_threads(struct fixture *fixture)
 {
-	const struct peer_answer answers[] = {{.delay_ms = 5}};
-	struct fixture fixture;
 	pthread_t threads[THREAD_COUNT];
 	void *answered;
 
-	(void)state;
-	open_fixture(&fixture, answers, 1);
 	for (size_t i = 0; i < THREAD_COUNT; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, call_often, &fixture), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, call_often, fixture), 0);
 	for (size_t i = 0; i < THREAD_COUNT; i++) {
 		pthread_join(threads[i], &answered);
 		assert_int_equal((uintptr_t)answered, CALLS_PER_THREAD);
 	}
+}
+
+static void threads_call_at_once_without_waiting_for_each_other(void **state)
+{
+	const struct peer_answer answers[] = {{.delay_ms = 5}};
+	struct fixture fixture;
+
+	(void)state;
+	open_fixture(&fixture, answers, 1);
+	call_from_threads(&fixture);
 	assert_int_equal(http_peer_request_count(fixture.peer), THREAD_COUNT * CALLS_PER_THREAD);
 	assert_in_range(http_peer_connection_count(fixture.peer), 2, THREAD_COUNT);
+	close_fixture(&fixture);
+}
+
+static void surplus_connections_are_closed_when_they_are_not_wanted_any_more(void **state)
+{
+	const struct peer_answer answers[] = {{.delay_ms = 5}};
+	struct fixture fixture;
+	size_t connections;
+
+	(void)state;
+	open_fixture(&fixture, answers, 1);
+	call_from_threads(&fixture);
+	connections = http_peer_connection_count(fixture.peer);
+	assert_in_range(connections, 2, THREAD_COUNT);
+	http_client_close_idle(fixture.client, 1);
+	http_peer_await_closed(fixture.peer, connections - 1);
+	/* The one that is left serves the next call. */
+	assert_true(call(&fixture, (struct http_call){0}));
+	assert_int_equal(http_peer_connection_count(fixture.peer), connections);
+	http_client_close_idle(fixture.client, 0);
+	http_peer_await_closed(fixture.peer, connections);
+	http_client_close_idle(fixture.client, 0);
 	close_fixture(&fixture);
 }
 
@@ -642,6 +670,7 @@ int main(void)
 		cmocka_unit_test(a_header_cannot_smuggle_in_another),
 		cmocka_unit_test(other_urls_than_plain_http_are_refused),
 		cmocka_unit_test(threads_call_at_once_without_waiting_for_each_other),
+		cmocka_unit_test(surplus_connections_are_closed_when_they_are_not_wanted_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
