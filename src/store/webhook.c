@@ -292,6 +292,19 @@ bool webhook_release(struct db *db, int64_t id, int64_t holder, struct error *er
 	return statement_done(release, err);
 }
 
+static const char put_back_sql[] =
+	"UPDATE webhooks SET holder = NULL, due_at = $3 WHERE id = $1 AND holder = $2";
+
+bool webhook_put_back(struct db *db, int64_t id, int64_t holder, instant until, struct error *err)
+{
+	SCOPED(statement_release) struct statement *putting = db_statement(db, put_back_sql);
+
+	bind_int(putting, 1, id);
+	bind_int(putting, 2, holder);
+	bind_int(putting, 3, until);
+	return statement_done(putting, err);
+}
+
 static const char release_all_sql[] =
 	"UPDATE webhooks SET holder = NULL, due_at = $2 WHERE holder = $1";
 

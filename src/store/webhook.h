@@ -100,6 +100,10 @@ bool webhook_renew(struct db *db, int64_t holder, instant lease_until, struct er
 /* The holder has nothing to send there now; the next delivery says when it is due again. */
 bool webhook_release(struct db *db, int64_t id, int64_t holder, struct error *err) MUST_CHECK;
 
+/* Releases it with something due, which is looked at from `until` on. */
+bool webhook_put_back(struct db *db, int64_t id, int64_t holder, instant until, struct error *err)
+	MUST_CHECK;
+
 /* Nobody's any more and due now: whoever held them is gone, or ends. */
 bool webhook_release_all(struct db *db, int64_t holder, instant now, struct error *err) MUST_CHECK;
 

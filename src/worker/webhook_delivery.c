@@ -4,8 +4,10 @@
  *
  * The session holds each webhook that has something due, alone among all workers, and lets it have
  * as many posts under way as it deals with: one at first, twice as many after each that worked, one
- * again after one that failed. So a receiver that hangs takes one place among POSTS_MAX, and those that
- * fail take no more than FAILING_POSTS_MAX of them. Results are committed together, as many as came
+ * again after one that failed; and so has each receiver, to which many webhooks may lead. So one webhook that
+ * hangs takes one place among POSTS_MAX, a receiver that does takes RECEIVER_WINDOW_MIN, and those that
+ * fail take no more than FAILING_POSTS_MAX of them. A webhook that would wait for a slow receiver is put
+ * back for a while, so that what waits holds no place either. Results are committed together, as many as came
  * while the last ones were; what is sent next is read in the same transaction.
  */
 #include "base/failpoint.h"
@@ -14,6 +16,7 @@
 #include "store/transaction.h"
 #include "store/webhook.h"
 #include "worker/job.h"
+#include "worker/receiver.h"
 #include "worker/webhook_post.h"
 
 #include <assert.h>
@@ -25,27 +28,33 @@
 enum {
 	POSTS_MAX = 256,
 	FAILING_POSTS_MAX = 128,
-	WINDOW_MAX = 8,         /* posts under way to one webhook */
-	TICK_MS = 1000,         /* between looks for what no ring has told */
-	TROUBLE_PAUSE_MS = 100, /* before a database that cannot be used is tried again, … */
-	TROUBLE_MS_MAX = 10000, /* … and how long at most */
-	ENDING_MS_MAX = 2000,   /* for the posts under way when the worker is to end */
+	RECEIVERS_MAX =
+		2 * POSTS_MAX + 1, /* one for each target, one for each post, and the next */
+	WINDOW_MAX = 8,            /* posts under way to one webhook */
+	TICK_MS = 1000,            /* between looks for what no ring has told */
+	TROUBLE_PAUSE_MS = 100,    /* before a database that cannot be used is tried again, … */
+	TROUBLE_MS_MAX = 10000,    /* … and how long at most */
+	ENDING_MS_MAX = 2000,      /* for the posts under way when the worker is to end */
 };
 
 /* Renewed in good time; a holder that is known to be dead is not waited for. */
 static const instant lease = 60 * SECOND;
 static const instant lease_renewal = 20 * SECOND;
 
+/* How long a webhook is put back whose receiver is slow. */
+static const instant slow_receiver_pause = SECOND;
+
 /* Nobody rings when another worker dies: while one holds something, whether it lives is looked at this often. */
 static const instant holders_look = SECOND;
 
 /* A webhook that the session holds. */
 struct target {
-	int64_t webhook_id; /* 0: the place is free */
-	int under_way;      /* posts that are not over */
-	int window;         /* how many may be */
-	bool is_failing;    /* its last post did */
-	bool is_stale;      /* the database may have more for it */
+	int64_t webhook_id;        /* 0: the place is free */
+	int under_way;             /* posts that are not over */
+	int window;                /* how many may be */
+	bool is_failing;           /* its last post did */
+	bool is_stale;             /* the database may have more for it */
+	struct receiver *receiver; /* NULL: not known yet */
 	/* By the transaction that is open: */
 	bool is_new, is_given_up;
 };
@@ -53,6 +62,7 @@ struct target {
 /* A post, and whose it is. */
 struct place {
 	struct target *target; /* NULL: it is free */
+	struct receiver *receiver;
 	struct webhook_post post;
 };
 
@@ -72,8 +82,10 @@ struct session {
 	int64_t trouble_since_ms; /* 0: the database can be used */
 	int64_t ending_since_ms;  /* 0: it goes on */
 	bool has_results;         /* that are not recorded */
+	bool has_put_back;        /* webhooks, so that others can have their places at once */
 	struct target targets[POSTS_MAX];
 	struct place places[POSTS_MAX];
+	struct receiver receivers[RECEIVERS_MAX];
 	struct start starts[POSTS_MAX];
 	int start_count;
 };
@@ -92,8 +104,11 @@ static struct session *open_session(struct context *context)
 static void release_session(struct session **session)
 {
 	http_sender_close(&(*session)->sender);
-	for (int i = 0; i < POSTS_MAX; i++)
+	for (int i = 0; i < POSTS_MAX; i++) {
 		arena_release(&(*session)->places[i].post.arena);
+		receiver_release(&(*session)->places[i].receiver);
+		receiver_release(&(*session)->targets[i].receiver);
+	}
 	free(*session);
 }
 
@@ -134,6 +149,21 @@ static int count_posts(const struct session *session, bool only_failing)
 	for (int i = 0; i < session->start_count; i++)
 		count += !only_failing || session->starts[i].target->is_failing;
 	return count;
+}
+
+static int count_starts(const struct session *session, const struct receiver *receiver)
+{
+	int count = 0;
+
+	for (int i = 0; i < session->start_count; i++)
+		count += session->starts[i].target->receiver == receiver;
+	return count;
+}
+
+static void free_target(struct target *target)
+{
+	receiver_release(&target->receiver);
+	*target = (struct target){0};
 }
 
 static bool has_stale_target(const struct session *session)
@@ -205,12 +235,13 @@ static bool renew(struct session *session, instant now, struct error *err)
 	return webhook_renew(session->context->db, session->holder, now + lease, err);
 }
 
-/* One more post of the target's, as far as there is room among those of all webhooks. */
+/* One more post of the target's, as far as there is room among those of its receiver and of all webhooks. */
 static bool has_room(const struct session *session, const struct target *target)
 {
 	const int most = target->is_failing ? FAILING_POSTS_MAX : POSTS_MAX;
 
-	return count_posts(session, target->is_failing) < most &&
+	return receiver_has_room(target->receiver, count_starts(session, target->receiver)) &&
+	       count_posts(session, target->is_failing) < most &&
 	       count_posts(session, false) < POSTS_MAX;
 }
 
@@ -244,6 +275,25 @@ static bool may_send(const struct session *session, const struct webhook *webhoo
 	       webhook->paused_until <= now && session->ending_since_ms == 0;
 }
 
+/* The webhook may have moved. */
+static void find_receiver(struct session *session, struct target *target,
+			  const struct webhook *webhook)
+{
+	struct receiver *former = target->receiver;
+
+	target->receiver =
+		receiver_hold(session->receivers, RECEIVERS_MAX, webhook->project_id, webhook->url);
+	receiver_release(&former);
+}
+
+/* What is due for the target has no room, and will have none soon. */
+static bool put_back(struct session *session, struct target *target, instant now, struct error *err)
+{
+	target->is_given_up = session->has_put_back = true;
+	return webhook_put_back(session->context->db, target->webhook_id, session->holder,
+				now + slow_receiver_pause, err);
+}
+
 /* Finds out what is next for the target, and gives it up where that is nothing. */
 static bool refill(struct session *session, struct target *target, instant now, struct error *err)
 {
@@ -255,13 +305,19 @@ static bool refill(struct session *session, struct target *target, instant now, 
 	if (!webhook_find_by_id(context->db, context->arena, target->webhook_id, &found, webhook,
 				err))
 		return false;
-	if (found && may_send(session, webhook, now) &&
-	    !read_starts(session, target, webhook, now, &count, &lacks_room, err))
-		return false;
+	if (found && may_send(session, webhook, now)) {
+		find_receiver(session, target, webhook);
+		if (!read_starts(session, target, webhook, now, &count, &lacks_room, err))
+			return false;
+	}
 	target->is_stale = lacks_room;
-	target->is_given_up = target->under_way + count == 0 && !lacks_room;
-	return !target->is_given_up ||
-	       webhook_release(context->db, target->webhook_id, session->holder, err);
+	if (target->under_way + count > 0)
+		return true;
+	if (lacks_room)
+		return !receiver_is_slow(target->receiver, clock_monotonic_ms()) ||
+		       put_back(session, target, now, err);
+	target->is_given_up = true;
+	return webhook_release(context->db, target->webhook_id, session->holder, err);
 }
 
 static bool refill_all(struct session *session, instant now, struct error *err)
@@ -326,6 +382,7 @@ static void forget_results(struct session *session)
 		log_result(&process->log, &place->post);
 		count_result(process->tallies, &place->post);
 		arena_release(&place->post.arena);
+		receiver_release(&place->receiver);
 		*place = (struct place){0};
 	}
 	session->has_results = false;
@@ -340,10 +397,14 @@ static void begin(struct session *session, const struct start *start)
 	place->target = start->target;
 	webhook_post_start(&place->post, place, session->context, session->sender, start->webhook,
 			   start->delivery);
-	if (place->post.is_over)
+	if (place->post.is_over) {
 		session->has_results = start->target->is_stale = true;
-	else
-		start->target->under_way++;
+		return;
+	}
+	start->target->under_way++;
+	place->receiver = start->target->receiver;
+	place->receiver->user_count++;
+	receiver_note_start(place->receiver, clock_monotonic_ms());
 }
 
 /* The transaction is on the disk: what it decided happens. */
@@ -355,7 +416,7 @@ static void settle(struct session *session)
 	for (int i = 0; i < POSTS_MAX; i++) {
 		session->targets[i].is_new = false;
 		if (session->targets[i].is_given_up)
-			session->targets[i] = (struct target){0};
+			free_target(&session->targets[i]);
 	}
 	for (int i = 0; i < session->start_count; i++)
 		begin(session, &session->starts[i]);
@@ -368,9 +429,10 @@ static void undo(struct session *session)
 {
 	for (int i = 0; i < POSTS_MAX; i++) {
 		if (session->targets[i].is_new)
-			session->targets[i] = (struct target){0};
+			free_target(&session->targets[i]);
 		session->targets[i].is_given_up = false;
 	}
+	session->has_put_back = false;
 	make_all_stale(session);
 	session->start_count = 0;
 	session->renew_at = 0;
@@ -426,6 +488,7 @@ static void take_result(struct session *session, const struct http_outcome *outc
 	target->under_way--;
 	target->is_stale = true;
 	target->is_failing = outcome->status < 200 || outcome->status >= 300;
+	receiver_note_result(place->receiver, target->is_failing, clock_monotonic_ms());
 	target->window = target->is_failing ? 1 : target->window * 2;
 	if (target->window > WINDOW_MAX)
 		target->window = WINDOW_MAX;
@@ -443,6 +506,13 @@ static void take_rings(struct session *session)
 		session->ending_since_ms = clock_monotonic_ms();
 }
 
+static int wait_ms(const struct session *session)
+{
+	if (session->trouble_since_ms != 0)
+		return TROUBLE_PAUSE_MS;
+	return session->has_put_back ? 0 : TICK_MS;
+}
+
 /* Goes on with the posts until one is over, a ring comes, or it is time to look after the rest. */
 static void wait(struct session *session)
 {
@@ -450,8 +520,8 @@ static void wait(struct session *session)
 	int64_t now_ms;
 
 	db_rest(session->context->db);
-	http_sender_wait(session->sender, session->context->wake_descriptor,
-			 session->trouble_since_ms != 0 ? TROUBLE_PAUSE_MS : TICK_MS);
+	http_sender_wait(session->sender, session->context->wake_descriptor, wait_ms(session));
+	session->has_put_back = false;
 	while (http_sender_next(session->sender, &outcome))
 		take_result(session, &outcome);
 	now_ms = clock_monotonic_ms();

@@ -1,0 +1,92 @@
+#include "worker/receiver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* From the scheme on, for http and https of one host are two receivers. */
+static size_t authority_length(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	host = host != NULL ? host + strlen("://") : url;
+	return (size_t)(host - url) + strcspn(host, "/?#");
+}
+
+static bool is_receiver(const struct receiver *place, int64_t project_id, const char *url,
+			size_t length)
+{
+	return place->authority != NULL && place->project_id == project_id &&
+	       strlen(place->authority) == length && memcmp(place->authority, url, length) == 0;
+}
+
+static struct receiver *find(struct receiver *places, int count, int64_t project_id,
+			     const char *url, size_t length)
+{
+	struct receiver *free_place = NULL;
+
+	for (int i = 0; i < count; i++) {
+		if (is_receiver(&places[i], project_id, url, length))
+			return &places[i];
+		if (places[i].authority == NULL)
+			free_place = &places[i];
+	}
+	return free_place;
+}
+
+struct receiver *receiver_hold(struct receiver *places, int count, int64_t project_id,
+			       const char *url)
+{
+	const size_t length = authority_length(url);
+	struct receiver *receiver = find(places, count, project_id, url, length);
+
+	if (receiver == NULL)
+		abort();
+	if (receiver->authority == NULL) {
+		*receiver = (struct receiver){.project_id = project_id,
+					      .authority = strndup(url, length),
+					      .window = RECEIVER_WINDOW_MIN};
+		if (receiver->authority == NULL)
+			abort();
+	}
+	receiver->user_count++;
+	return receiver;
+}
+
+void receiver_release(struct receiver **receiver)
+{
+	struct receiver *released = *receiver;
+
+	*receiver = NULL;
+	if (released == NULL || --released->user_count > 0)
+		return;
+	free(released->authority);
+	*released = (struct receiver){0};
+}
+
+bool receiver_has_room(const struct receiver *receiver, int starting)
+{
+	return receiver->under_way + starting < receiver->window;
+}
+
+void receiver_note_start(struct receiver *receiver, int64_t now_ms)
+{
+	if (receiver->under_way++ == 0)
+		receiver->result_at_ms = now_ms;
+}
+
+void receiver_note_result(struct receiver *receiver, bool has_failed, int64_t now_ms)
+{
+	const int window = has_failed ? receiver->window / 2 : receiver->window * 2;
+
+	receiver->under_way--;
+	receiver->result_at_ms = now_ms;
+	receiver->window = window < RECEIVER_WINDOW_MIN   ? RECEIVER_WINDOW_MIN
+			   : window > RECEIVER_WINDOW_MAX ? RECEIVER_WINDOW_MAX
+							  : window;
+}
+
+bool receiver_is_slow(const struct receiver *receiver, int64_t now_ms)
+{
+	return !receiver_has_room(receiver, 0) &&
+	       now_ms - receiver->result_at_ms > RECEIVER_SLOW_MS;
+}

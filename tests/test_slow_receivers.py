@@ -1,0 +1,41 @@
+"""Receivers that hang while others wait for their notifications."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from support.runner import BOTS, Runner
+from support.waiting import wait_until
+from support.webhook_receiver import WebhookReceiver
+
+LINK, TRIGGER = "https://zoom.us/j/85512345678", "bot.state_change"
+BOT_COUNT, WINDOW = 150, 8  # posts that a receiver gets before any has worked
+
+
+def test_a_receiver_that_hangs_holds_up_nobody_however_many_webhooks_lead_to_it(private_stack):
+    api = private_stack().create_project().api
+    released, hanging = threading.Event(), []
+
+    def hang(received):
+        hanging.append(received.path)
+        return 200 if released.wait(60) else 500
+
+    with WebhookReceiver(hang) as slow, WebhookReceiver() as fast:
+        webhook = api.post("/api/v1/webhooks", json={"url": fast.url, "triggers": [TRIGGER]}).must_be(201).json
+
+        def make(number):
+            webhooks = [{"url": f"{slow.url}/{number}/{each}", "triggers": [TRIGGER]} for each in range(2)]
+            api.post(BOTS, json={"meeting_url": LINK, "webhooks": webhooks}).must_be(201)
+
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(make, range(BOT_COUNT)))
+            list(pool.map(lambda _: Runner(api).claim(), range(BOT_COUNT)))
+        try:
+            wait_until(lambda: len(hanging) >= WINDOW, what="those that hang")
+            fast.wait(BOT_COUNT, timeout=10)
+            api.post(f"/api/v1/webhooks/{webhook['id']}/test").must_be(202)
+            fast.wait(BOT_COUNT + 1, timeout=5)
+            assert len(hanging) == WINDOW
+        finally:
+            released.set()
+        slow.wait(2 * BOT_COUNT, timeout=30)
+        assert len(set(hanging)) == len(hanging) == 2 * BOT_COUNT
