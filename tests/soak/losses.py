@@ -23,31 +23,31 @@ Attempt = collections.namedtuple("Attempt", "holder started_at")
 Rotation = collections.namedtuple("Rotation", "at ended_at is_answer_lost")
 
 
-def holder_of(pid):
-    """The number of a process (src/base/holder.h): the byte that it keeps locked; None: it has none yet."""
+def holders_of(pid):
+    """The numbers of a process and of what it does (src/base/holder.h): the bytes that it keeps locked."""
+    holders = set()
     for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             for line in info.read_text().splitlines():
                 if line.startswith("lock:") and " OFDLCK " in line:
-                    return int(line.split()[-1])
-    return None
+                    holders.add(int(line.split()[-1]))
+    return holders
 
 
-def open_of(database, holder):
+def open_of(database, holders):
     """When the refreshes, and the renewals of what a code brought, began that a process has under way."""
     rows = database.rows(
-        "SELECT started_at FROM zoom_oauth_refresh_attempts WHERE holder = ?1"
-        " UNION SELECT renewal_began_at FROM zoom_authorizations"
-        " WHERE holder_process = ?1 AND renewal_began_at IS NOT NULL", holder)
-    return frozenset(row["started_at"] for row in rows)
+        "SELECT holder, started_at FROM zoom_oauth_refresh_attempts"
+        " UNION SELECT holder_process, renewal_began_at FROM zoom_authorizations"
+        " WHERE renewal_began_at IS NOT NULL")
+    return frozenset(row["started_at"] for row in rows if row["holder"] in holders)
 
 
 def kill(pid, program, database):
     """kill -9, which stands still first: what is under way then is what the kill cuts off."""
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: is_stopped(pid), what="the stop")
-    holder = holder_of(pid)
-    killed = Kill(time.time(), program, open_of(database, holder) if holder else frozenset())
+    killed = Kill(time.time(), program, open_of(database, holders_of(pid)))
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: is_dead(pid), what="the death")
     return killed
