@@ -92,7 +92,7 @@ def test_every_statement_of_the_source_is_looked_at():
     written = set(re.findall(r"static const char (\w*sql)\[\]", text))
     assert len(written) > 80
     other = {"begin_write_sql", "begin_read_sql", "commit_sql", "rollback_sql", "mark_sql", "keep_sql",
-             "undo_sql", "integrity_sql", "foreign_keys_sql", "wal_sql", "with_room_sql", "as_before_sql"}
+             "undo_sql", "integrity_sql", "foreign_keys_sql", "wal_sql"}
     assert written - other <= {name.partition(":")[2] for name in STATEMENTS}
 
 

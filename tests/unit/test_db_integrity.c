@@ -40,22 +40,6 @@ static void integrity_is_well_until_a_page_is_overwritten(void **state)
 		assert_int_equal(err.kind, ERROR_STORAGE);
 }
 
-/* What the check keeps in memory of a large database is much, and nobody else's to have. */
-static void the_cache_is_as_before_once_it_has_been_checked(void **state)
-{
-	SCOPED(test_database_release) struct test_database database = test_notes_open();
-	SCOPED(arena_release) struct arena arena = {0};
-	static const char cache_sql[] = "PRAGMA cache_size";
-	const int64_t before = test_database_number(database.db, cache_sql);
-	const char *finding;
-	struct error err = {0};
-
-	(void)state;
-	must(db_integrity_check(database.db, &arena, &finding, &err), &err);
-	assert_null(finding);
-	assert_int_equal(test_database_number(database.db, cache_sql), before);
-}
-
 static void integrity_tells_of_a_reference_to_nothing(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
@@ -77,7 +61,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(integrity_is_well_until_a_page_is_overwritten),
-		cmocka_unit_test(the_cache_is_as_before_once_it_has_been_checked),
 		cmocka_unit_test(integrity_tells_of_a_reference_to_nothing),
 	};
 
