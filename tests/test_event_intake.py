@@ -222,7 +222,8 @@ def test_new_connections_are_not_kept_waiting_by_requests_on_those_that_are_open
         assert [each.read_status() for each in opened + new] == [200] * len(bodies)
     newest_first = [row["meeting_id"] for row in small.database.rows("SELECT meeting_id FROM zoom_log ORDER BY id DESC")]
     places = [newest_first.index(json.loads(body)["payload"]["object"]["id"]) for body in bodies]
-    assert min(places[len(opened):]) > 30  # of 70: the new ones come in turn with others
+    # Of 70. The new ones come in turn with others, but for one that each thread may stop at.
+    assert len([place for place in places[len(opened):] if place <= 30]) <= THREADS
 
 
 def test_who_waits_while_another_hangs_up_within_a_request_is_served_like_everybody(small):
