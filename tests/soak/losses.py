@@ -31,7 +31,7 @@ def holders_of(pid):
             for line in info.read_text().splitlines():
                 if line.startswith("lock:") and " OFDLCK " in line:
                     holders.add(int(line.split()[-1]))
-    return holders
+    return holders - {0}  # the lock of some other file: no number, but in the database that of nobody
 
 
 def open_of(database, holders):
