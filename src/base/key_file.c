@@ -248,6 +248,14 @@ void key_file_unlock(struct key_file *file)
 	file->lock = -1;
 }
 
+static int hand_over(int *descriptor)
+{
+	const int handed = *descriptor;
+
+	*descriptor = -1;
+	return handed;
+}
+
 /* Whoever reads the file sees the old one or the new one, whole. The lock goes over to the new one. */
 static bool replace(struct key_file *key_file, const struct key *keys, size_t count,
 		    struct error *err)
@@ -273,8 +281,7 @@ static bool replace(struct key_file *key_file, const struct key *keys, size_t co
 	if (rename(draft, path) != 0)
 		return fail(path, err);
 	key_file_unlock(key_file);
-	key_file->lock = file;
-	file = -1;
+	key_file->lock = hand_over(&file);
 	return sync_folder(path, err);
 }
 
