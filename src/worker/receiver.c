@@ -33,6 +33,17 @@ static struct receiver *find(struct receiver *places, int count, int64_t project
 	return free_place;
 }
 
+static void take_place(struct receiver *place, int64_t project_id, const char *url, size_t length)
+{
+	char *authority = strndup(url, length);
+
+	if (authority == NULL)
+		abort();
+	place->project_id = project_id;
+	place->authority = authority;
+	place->window = RECEIVER_WINDOW_MIN;
+}
+
 struct receiver *receiver_hold(struct receiver *places, int count, int64_t project_id,
 			       const char *url)
 {
@@ -41,13 +52,8 @@ struct receiver *receiver_hold(struct receiver *places, int count, int64_t proje
 
 	if (receiver == NULL)
 		abort();
-	if (receiver->authority == NULL) {
-		*receiver = (struct receiver){.project_id = project_id,
-					      .authority = strndup(url, length),
-					      .window = RECEIVER_WINDOW_MIN};
-		if (receiver->authority == NULL)
-			abort();
-	}
+	if (receiver->authority == NULL)
+		take_place(receiver, project_id, url, length);
 	receiver->user_count++;
 	return receiver;
 }
