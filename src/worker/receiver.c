@@ -7,15 +7,17 @@
 static size_t authority_length(const char *url)
 {
 	const char *host = strstr(url, "://");
+	size_t length;
 
 	host = host != NULL ? host + strlen("://") : url;
-	return (size_t)(host - url) + strcspn(host, "/?#");
+	length = (size_t)(host - url) + strcspn(host, "/?#");
+	return length < RECEIVER_AUTHORITY_BYTES ? length : RECEIVER_AUTHORITY_BYTES - 1;
 }
 
 static bool is_receiver(const struct receiver *place, int64_t project_id, const char *url,
 			size_t length)
 {
-	return place->authority != NULL && place->project_id == project_id &&
+	return place->user_count > 0 && place->project_id == project_id &&
 	       strlen(place->authority) == length && memcmp(place->authority, url, length) == 0;
 }
 
@@ -27,7 +29,7 @@ static struct receiver *find(struct receiver *places, int count, int64_t project
 	for (int i = 0; i < count; i++) {
 		if (is_receiver(&places[i], project_id, url, length))
 			return &places[i];
-		if (places[i].authority == NULL)
+		if (places[i].user_count == 0)
 			free_place = &places[i];
 	}
 	return free_place;
@@ -35,13 +37,8 @@ static struct receiver *find(struct receiver *places, int count, int64_t project
 
 static void take_place(struct receiver *place, int64_t project_id, const char *url, size_t length)
 {
-	char *authority = strndup(url, length);
-
-	if (authority == NULL)
-		abort();
-	place->project_id = project_id;
-	place->authority = authority;
-	place->window = RECEIVER_WINDOW_MIN;
+	*place = (struct receiver){.project_id = project_id, .window = RECEIVER_WINDOW_MIN};
+	memcpy(place->authority, url, length);
 }
 
 struct receiver *receiver_hold(struct receiver *places, int count, int64_t project_id,
@@ -52,7 +49,7 @@ struct receiver *receiver_hold(struct receiver *places, int count, int64_t proje
 
 	if (receiver == NULL)
 		abort();
-	if (receiver->authority == NULL)
+	if (receiver->user_count == 0)
 		take_place(receiver, project_id, url, length);
 	receiver->user_count++;
 	return receiver;
@@ -60,13 +57,9 @@ struct receiver *receiver_hold(struct receiver *places, int count, int64_t proje
 
 void receiver_release(struct receiver **receiver)
 {
-	struct receiver *released = *receiver;
-
+	if (*receiver != NULL)
+		(*receiver)->user_count--;
 	*receiver = NULL;
-	if (released == NULL || --released->user_count > 0)
-		return;
-	free(released->authority);
-	*released = (struct receiver){0};
 }
 
 bool receiver_has_room(const struct receiver *receiver, int starting)

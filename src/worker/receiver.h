@@ -13,16 +13,17 @@
 enum {
 	RECEIVER_WINDOW_MIN = 8,
 	RECEIVER_WINDOW_MAX = 128,
-	RECEIVER_SLOW_MS = 1000, /* without a result while as many as may be are under way */
+	RECEIVER_SLOW_MS = 1000,        /* without a result while as many as may be are under way */
+	RECEIVER_AUTHORITY_BYTES = 280, /* a scheme, a host's name of 253 characters and a port */
 };
 
 /* Zeroed: a place that is free. */
 struct receiver {
+	int user_count; /* who holds it; what it has learnt goes with the last. 0: the place is free */
 	int64_t project_id;
-	char *authority;      /* NULL: the place is free */
-	int user_count;       /* who holds it; what it has learnt goes with the last */
-	int under_way;        /* posts that are not over */
-	int window;           /* how many may be */
+	char authority[RECEIVER_AUTHORITY_BYTES]; /* with the scheme */
+	int under_way;                            /* posts that are not over */
+	int window;                               /* how many may be */
 	int64_t result_at_ms; /* when the last one was, or before the first when that began; monotonic */
 };
 
