@@ -26,14 +26,16 @@ static const char *runner_metadata(struct arena *arena, const char *runner_id)
 	return text;
 }
 
+/* In the order in which a bot comes to be due, for it may do so between two looks. */
 bool lease_is_worth_claiming(struct db *db, int64_t project_id, instant now, bool *is_worth,
 			     struct error *err)
 {
 	int64_t id;
 
-	return bot_queue_find_due(db, project_id, now, is_worth, &id, err) &&
-	       (*is_worth || bot_queue_find_lost(db, project_id, now, 0, is_worth, &id, err)) &&
-	       (*is_worth || bot_queue_find_kept_waiting(db, project_id, now, is_worth, &id, err));
+	return bot_queue_find_lost(db, project_id, now, 0, is_worth, &id, err) &&
+	       (*is_worth ||
+		bot_queue_find_kept_waiting(db, project_id, now, is_worth, &id, err)) &&
+	       (*is_worth || bot_queue_find_due(db, project_id, now, is_worth, &id, err));
 }
 
 /* What ran out in the project; of very much the oldest. */
