@@ -44,6 +44,7 @@ LEFT_OUT = {
     "[cgi": "Apache itself runs the programs as CGI: there is one way to ask, and [fastcgi] asks that way",
     "-cgi]": "likewise",
     "test_the_worker_frees_a_bot_as_well": "its worker logs for people",
+    "test_who_could_not_be_heard": "its programs come and go, and none knows since when it can be heard",
     "a%2Fb": "Apache knows no slash inside of a segment, and says so before it reads .htaccess",
 }
 NOT_ON_A_WEB_HOST = {
