@@ -14,7 +14,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "soak"))
 
-from losses import holder_of
+from losses import holders_of
 from support import time_travel
 from support.processes import kill, kill_for_good, pids_of, worker_beside
 from support.runner import Runner
@@ -152,7 +152,7 @@ def test_what_a_worker_had_that_nobody_starts_again_is_taken_up_at_once_by_one_t
     live(api)
     wait_until(lambda: begun, what="the first post")
     with worker_beside(stack) as worker:
-        wait_until(lambda: holder_of(worker.pid), what="a look of the other worker's at who holds what")
+        wait_until(lambda: holders_of(worker.pid), what="a look of the other worker's at who holds what")
         kill_for_good(stack, "worker")
         wait_until(lambda: len(begun) == 2, AT_ONCE_S, "the same post by the other worker")
         release.set()
