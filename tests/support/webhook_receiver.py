@@ -48,6 +48,11 @@ def mac(secret, signed):
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # who finds no room there tries again after 1, 3 and 7 seconds
+
+
 class WebhookReceiver:
     """
     `answer(received)` gives (status, headers, body) or a status alone; it may wait. All that came is in
@@ -80,8 +85,7 @@ class WebhookReceiver:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
