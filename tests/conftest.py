@@ -3,16 +3,21 @@
 import contextlib
 import functools
 import json
+import threading
 
 import pytest
 
+from support.home import Home, served_home
 from support.http_client import description
 from support.secret_register import SecretRegister
 from support.stack import Stack
 from support.state_directory import in_memory
 from support.web_host import NOT_ON_A_WEB_HOST, SERVERS, WebHost
+from support.webhook import CONNECTION, WEBHOOKS
+from support.webhook_receiver import WebhookReceiver
 from support.zoom_event import Host
-from support.zoom_user import connect_user as connect, register_app as register
+from support.zoom_host import ZoomHost
+from support.zoom_user import ConnectedUser, connect_user as connect, register_app as register
 from zoom_simulator.client import ZoomSimulator
 
 
@@ -167,6 +172,15 @@ def register_app(api, zoom):
 
 
 @pytest.fixture
+def new_user(api, zoom, register_app):
+    """A user who has not authorized the app yet; `like` shares the app."""
+    def make(like=None, **user_fields):
+        app, registered = (like.app, like.registered) if like else register_app()
+        return ConnectedUser(api, zoom, app, registered, zoom.create_user(**user_fields))
+    return make
+
+
+@pytest.fixture
 def connect_user(api, zoom):
     """`connect_user(…)` of support/zoom_user.py, in the test's project."""
     return functools.partial(connect, api, zoom)
@@ -186,3 +200,46 @@ def connect_host(connect_user, anonymous, database):
 @pytest.fixture
 def host(connect_host):
     return connect_host()
+
+
+@pytest.fixture
+def receiver():
+    with WebhookReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def add_webhook(api, secrets):
+    """`add_webhook(url)` in the test's project; `through` another API in the project of that."""
+    def add(url, triggers=(CONNECTION,), through=None):
+        made = (through or api).post(WEBHOOKS, json={"url": url, "triggers": list(triggers)})
+        webhook = made.must_be(201).json
+        secrets.add("webhook secret", webhook["secret"], in_answers=True)
+        return webhook
+    return add
+
+
+@pytest.fixture
+def empty_home(tmp_path):
+    """Of the command line: a configuration, and nothing yet that it names."""
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def home(empty_home):
+    empty_home.done("init")
+    return empty_home
+
+
+@pytest.fixture
+def zoom_host():
+    with ZoomHost() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def served(zoom_host):
+    with served_home(zoom_host) as home:
+        yield home

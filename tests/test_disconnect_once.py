@@ -7,7 +7,6 @@ import pytest
 from support import time_travel
 from support.joiner import make_joiner
 from support.waiting import wait_until
-from support.webhook_receiver import WebhookReceiver
 from support.zoom_event import deauthorization, deliver, user_event
 
 WEBHOOKS, BOTS = "/api/v1/webhooks", "/api/v1/bots"
@@ -39,12 +38,6 @@ class Witness:
 
     def bot(self):
         return self.api.get(f"{BOTS}/{self.joiner.bot['id']}").must_be(200).json
-
-
-@pytest.fixture
-def receiver():
-    with WebhookReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

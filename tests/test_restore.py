@@ -22,20 +22,13 @@ import pytest
 
 from support import time_travel
 from support.cgi import read_answer, variables_of
-from support.home import HALLPASS, Home, mode
+from support.home import HALLPASS, mode
 from support.joiner import make_joiner
 from support.processes import end, pids_of
 from support.stack import BUILD, ROOT
 from support.waiting import wait_until
 
 ASIDE = re.compile(r"is kept as (\S+\.replaced-\d{8}T\d{6}Z)\n")
-
-
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path)
-    home.done("init")
-    return home
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from support import time_travel
 from support.processes import kill, kill_for_good, pids_of, worker_beside
 from support.runner import Runner
 from support.waiting import wait_until
-from support.webhook_receiver import WebhookReceiver
 from support.zoom_user import connect_user
 
 # Failpoint: whether the receiver has it by then, and nobody knows.
@@ -97,12 +96,6 @@ def come_and_go(zoom, user):
     zoom.remove_grant(client_id=user.client_id, user_id=user.user_id, event=False)
     user.api.post(f"/api/v1/zoom_oauth_connections/{user.id}/refresh")
     user.authorize().must_be(201)
-
-
-@pytest.fixture
-def receiver():
-    with WebhookReceiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

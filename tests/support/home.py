@@ -2,14 +2,24 @@
 
 import contextlib
 import json
+import os
+import pathlib
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
+import tempfile
 
-from .stack import BUILD
+import pytest
+
+from .stack import BUILD, ROOT
 
 HALLPASS = BUILD / "bin/hallpass"
+SCHEMA_VERSION = re.search(r"schema_version \(version\) VALUES \((\d+)\)", (ROOT / "schema.sql").read_text())[1]
+SERVICES = 65534  # the user of the services, where root is needed to be somebody else
+as_services = {"user": SERVICES, "group": SERVICES, "extra_groups": []}
+root_alone = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 
 
 class Home:
@@ -69,3 +79,24 @@ class Home:
 
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextlib.contextmanager
+def served_home(zoom_host):
+    """A home that root has made for the user of the services, whose the data are, and who may read the rest."""
+    with tempfile.TemporaryDirectory() as folder:  # which that user can reach
+        directory = pathlib.Path(folder)
+        directory.chmod(0o755)
+        home = Home(directory)
+        home.program = shutil.copy(home.program, directory)
+        home.database = directory / "data/hallpass.db"
+        home.configure(f"zoom_oauth_url = {zoom_host.url}/oauth", f"zoom_api_url = {zoom_host.url}/v2")
+        home.done("init")
+        for file in home.database.parent, *home.database.parent.iterdir(), home.keys:
+            os.chown(file, SERVICES, SERVICES)
+        yield home
+
+
+def keep_to_root(path):
+    os.chown(path, 0, 0)
+    path.chmod(0o700 if path.is_dir() else 0o600)
