@@ -15,7 +15,7 @@ static const struct route routes[] = {
 	{ "POST",   "/api/v1/bots/:id/leave",       ACCESS_API_KEY, post_bot_leave,       waits_for_nothing },
 	{ "POST",   "/api/v1/bots/:id/heartbeat",   ACCESS_API_KEY, post_bot_heartbeat,   waits_for_nothing },
 	{ "POST",   "/api/v1/bots/:id/events",      ACCESS_API_KEY, post_bot_event,       waits_for_nothing },
-	{ "POST",   "/api/v1/bots/:id/zoom_tokens", ACCESS_API_KEY, post_bot_zoom_tokens, waits_for_zoom },
+	{ "POST",   "/api/v1/bots/:id/zoom_tokens", ACCESS_API_KEY, post_bot_zoom_tokens, waits_for_zoom_if_room },
 };
 /* clang-format on */
 

@@ -4,7 +4,11 @@
 
 struct broker broker_of(const struct context *context)
 {
+	const int64_t time_ms =
+		context->out_of_time != NULL ? 0 : context->process->config.zoom_timeout_ms;
+	struct broker broker = context_broker(context, context->started_ms + time_ms);
+
 	zoom_circuits_read(context);
-	return context_broker(context,
-			      context->started_ms + context->process->config.zoom_timeout_ms);
+	broker.out_of_time = context->out_of_time;
+	return broker;
 }

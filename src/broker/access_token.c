@@ -197,6 +197,8 @@ static bool get(const struct attempt *attempt)
 			return false;
 		if (serves(attempt, &credentials))
 			return open_access_token(attempt, &credentials);
+		if (broker_is_out_of_time(broker, attempt->failure))
+			return false;
 		db_rest(broker->db);
 		switch (flight_join(broker->flights, key, broker->deadline_ms, &note,
 				    sizeof(note))) {
@@ -250,6 +252,8 @@ bool access_token_use(struct broker *broker, const struct connection *connection
 		struct zoom_endpoint zoom;
 
 		if (!access_token_get(broker, connection, refused_generation, &token, failure, err))
+			return false;
+		if (broker_is_out_of_time(broker, failure))
 			return false;
 		zoom = broker_zoom_until_deadline(broker);
 		if (call(argument, &zoom, token.text, failure))

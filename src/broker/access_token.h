@@ -38,7 +38,8 @@ bool access_token_renew(struct broker *broker, const struct connection *connecti
 
 /*
  * A call to Zoom's API with the connection's token. Where Zoom refuses the token (401) it is renewed,
- * once, and the call made once more. `call` returns what the zoom_api_… function returned.
+ * once, and the call made once more; neither from the broker's deadline on, which is ZOOM_FAILURE_TIMEOUT. `call`
+ * returns what the zoom_api_… function returned.
  */
 typedef bool access_token_call(void *argument, const struct zoom_endpoint *zoom,
 			       const char *access_token, struct zoom_failure *failure);

@@ -23,10 +23,13 @@ enum access {
 /*
  * Whether a request, its caller known and its body read, may have to wait for Zoom; those never take
  * the last threads of a process. Where only some do, the handler's header has a function that tells.
+ *
+ * waits_for_zoom_if_room: where there is no room for one more to wait, the handler is called all the same,
+ * with a context that is out of time, and has an answer. Others are refused.
  */
 typedef bool waits(const struct request *request);
 
-waits waits_for_nothing, waits_for_zoom;
+waits waits_for_nothing, waits_for_zoom, waits_for_zoom_if_room;
 
 struct route {
 	const char *method;

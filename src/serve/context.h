@@ -30,11 +30,12 @@ struct later {
 
 struct context {
 	const struct process *process;
-	struct db *db;       /* NULL until this thread first needs it */
-	struct arena *arena; /* of the request */
-	int64_t project_id;  /* of the API key; 0 where the route needs none */
-	int64_t started_ms;  /* of clock_monotonic_ms(): when the request was accepted */
-	struct later later;  /* of the request */
+	struct db *db;           /* NULL until this thread first needs it */
+	struct arena *arena;     /* of the request */
+	int64_t project_id;      /* of the API key; 0 where the route needs none */
+	int64_t started_ms;      /* of clock_monotonic_ms(): when the request was accepted */
+	const char *out_of_time; /* why Zoom is not to be asked for the request; NULL: it may be */
+	struct later later;      /* of the request */
 	/* Of a responder: before the thread waits for anything else than the next request. NULL: none. */
 	void (*before_waiting)(void *thread);
 	/* Of a worker: when it has claimed a piece of work. */

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OWN_REQUEST_ID_CHARACTERS = 16 };
+enum {
+	OWN_REQUEST_ID_CHARACTERS = 16,
+	NO_ROOM_RETRY_AFTER_S = 5,
+};
 
 static void fail(struct exchange *exchange)
 {
@@ -108,6 +111,17 @@ bool exchange_waits(const struct exchange *exchange)
 	return !has_failed(exchange) && exchange->route->waits(&exchange->request);
 }
 
+void exchange_end_waiting(struct exchange *exchange, const char *why)
+{
+	exchange->out_of_time = why;
+	if (exchange->route->waits == waits_for_zoom_if_room)
+		return;
+	error_set_code(&exchange->err, ERROR_BUSY, "service_unavailable", "%s; try again shortly",
+		       why);
+	exchange->err.retry_after_s = NO_ROOM_RETRY_AFTER_S;
+	fail(exchange);
+}
+
 /* The thread's database is open wherever the route asks for an API key. */
 static bool handle(struct exchange *exchange, struct context *context, struct error *err)
 {
@@ -121,6 +135,7 @@ static void enter(struct exchange *exchange, struct context *context)
 	context->arena = &exchange->arena;
 	context->project_id = exchange->project_id;
 	context->started_ms = exchange->started_us / 1000;
+	context->out_of_time = exchange->out_of_time;
 	context->later = (struct later){0};
 }
 

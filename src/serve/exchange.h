@@ -22,7 +22,8 @@ struct exchange {
 	struct request request;
 	const struct route *route; /* NULL: none was found, and the response says so */
 	size_t body_size;
-	int64_t project_id; /* of the API key; 0 where the route needs none */
+	int64_t project_id;      /* of the API key; 0 where the route needs none */
+	const char *out_of_time; /* why Zoom is not to be asked for it; NULL: it may be */
 	struct response response;
 	struct group_member pending; /* work NULL: nothing waits to be stored */
 	struct later later;          /* how that is answered */
@@ -45,6 +46,9 @@ void exchange_admit(struct exchange *exchange, struct context *context, struct b
 
 /* False where it failed already. */
 bool exchange_waits(const struct exchange *exchange);
+
+/* Why one that waits for Zoom may not: it has failed then, unless its route has an answer without Zoom. */
+void exchange_end_waiting(struct exchange *exchange, const char *why);
 
 void exchange_run(struct exchange *exchange, struct context *context);
 

@@ -1,8 +1,8 @@
 /*
  * Where the requests of a process wait for a thread that may wait for Zoom. At most so many of its threads
  * do at a time; the requests above that are parked, and their threads go on to accept others. So a slow Zoom
- * never keeps a request waiting that needs no Zoom. What there is no room for is turned away, for the
- * same reason.
+ * never keeps a request waiting that needs no Zoom. What there is no room for does not wait at all, for the
+ * same reason: it is answered without Zoom, or refused (http/route.h).
  */
 #ifndef SERVE_PARKING_H
 #define SERVE_PARKING_H

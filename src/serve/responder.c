@@ -22,7 +22,6 @@ extern char **environ;
 enum {
 	LISTEN_SOCKET = 0,
 	NO_SOCKET = -1,
-	NO_ROOM_RETRY_AFTER_S = 5,
 };
 
 /* A request that was accepted. It may outlive the thread's turn: see serve/parking.h. */
@@ -155,17 +154,6 @@ static void serve(struct responder *responder, struct context *context, struct v
 		db_rest(context->db);
 }
 
-static void refuse(struct responder *responder, struct visit *visit)
-{
-	struct exchange *exchange = &visit->exchange;
-
-	error_set_code(&exchange->err, ERROR_BUSY, "service_unavailable",
-		       "too many requests wait for Zoom already; try again shortly");
-	exchange->err.retry_after_s = NO_ROOM_RETRY_AFTER_S;
-	respond_error(&exchange->response, &exchange->arena, &exchange->err);
-	answer(responder, visit);
-}
-
 static void release_visit(struct visit *visit)
 {
 	FCGX_Free(&visit->fcgi, 1);
@@ -230,7 +218,8 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 	case PLACE_PARKED:
 		break;
 	case PLACE_NONE:
-		refuse(responder, visit);
+		exchange_end_waiting(&visit->exchange, "too many requests wait for Zoom already");
+		serve(responder, context, visit);
 	}
 }
 

@@ -1,0 +1,122 @@
+"""A bot for which there is no time to ask Zoom gets its answer at once all the same, and Zoom is not asked for it: where
+there is no room for one more to wait, and where the bot has waited for its turn until its time was over."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from support.joiner import make_joiner
+from support.time_travel import expire_access_token, write
+from support.waiting import wait_until
+
+BOTS = "/api/v1/bots"
+THREADS, ZOOM_THREADS = 8, 6  # a quarter is kept for what needs no Zoom
+LARGE = b"{}".ljust(1_000_000)  # of such bodies there is room for 67; what is in them, nobody looks at
+OVER = THREADS  # for so many there is none: more than there are threads, so that none is kept
+NO_ROOM = {"status": None, "code": None, "tracking_id": None,
+           "reason": "too many requests wait for Zoom already"}
+NO_TIME = NO_ROOM | {"reason": "there was no time left to ask Zoom"}
+
+
+def must_be_standard(answer, reason, zoom=None):
+    tokens = answer.must_be(200).json
+    assert (tokens["join_flow"], tokens["join_flow_reason"], tokens["zoom"]) == ("standard", reason, zoom)
+    assert not any(value for name, value in tokens.items() if name.endswith("_token"))
+
+
+def log_lines(stack, answer):
+    mark = f'"request_id":"{answer.headers["x-request-id"]}"'
+    return [json.loads(line) for file in (stack.directory / "logs").glob("bots*.log")
+            for line in file.read_text().splitlines() if mark in line]
+
+
+class Crowd:
+    """So many bots ask for their tokens, while Zoom is silent, that for the last ones there is no room to wait."""
+
+    def __init__(self, stack, zoom):
+        self.stack, self.zoom = stack, zoom
+        self.api = stack.create_project().api
+        self.host = make_joiner(stack, zoom, self.api)
+        self.other = make_joiner(stack, zoom, self.api, like=self.host.connected)
+        self.waiting = []
+
+    def ask(self, bot, **arguments):
+        return self.api.post(f"{BOTS}/{bot['id']}/zoom_tokens", **arguments)
+
+    def make_bot(self, meeting_url):
+        return self.api.post(BOTS, json={"meeting_url": meeting_url}).must_be(201).json
+
+    @contextmanager
+    def waits(self, **fault):
+        """Until the end of it, gives the answers to those for which there was no room."""
+        count = ZOOM_THREADS + 67 + OVER
+        with ThreadPoolExecutor(count + 1) as pool:
+            with self.zoom.fault(hold="before", times=None, client_id=self.host.who["client_id"], **fault):
+                asked = [pool.submit(self.ask, self.host.bot, raw=LARGE) for _ in range(count)]
+                done = lambda: [each for each in asked if each.done()]
+                wait_until(lambda: len(done()) == OVER, what="those for which there is no room")
+                small = pool.submit(self.ask, self.host.bot)
+                yield [each.result() for each in done()]
+                self.waiting = [each for each in asked + [small] if not each.done()]
+                assert len(self.waiting) == count + 1 - OVER
+        assert {each.result().must_be(200).json["join_flow"] for each in self.waiting} == {"token"}
+
+
+@pytest.fixture
+def crowd(private_stack, zoom):
+    return Crowd(private_stack(HALLPASS_THREADS=THREADS, HALLPASS_ZOOM_TIMEOUT_MS=50000), zoom)
+
+
+def test_where_there_is_no_room_to_wait_a_bot_gets_its_answer_at_once(crowd):
+    stranger = crowd.make_bot("https://zoom.us/j/85512345678?pwd=x")
+    ended = crowd.make_bot(crowd.host.meeting["join_url"])
+    write(crowd.stack, "UPDATE bots SET state = 'ended' WHERE public_id = ?", ended["id"])
+    asked = crowd.zoom.count_requests(**crowd.host.who)
+    with crowd.waits() as answers:
+        for answer in answers:
+            must_be_standard(answer, "timeout", NO_ROOM)
+        assert crowd.zoom.count_requests(**crowd.host.who) == asked + ZOOM_THREADS
+        bot = crowd.api.get(f"{BOTS}/{crowd.host.bot['id']}").must_be(200).json
+        assert (bot["join_flow"], bot["join_flow_reason"]) == ("standard", "timeout")
+        # Who needs no Zoom for the answer gets the same one as ever.
+        must_be_standard(crowd.ask(stranger, raw=LARGE), "no_connection_for_meeting")
+        must_be_standard(crowd.ask(ended, raw=LARGE), "bot_has_ended")
+        crowd.ask({"id": "bot_" + "x" * 20}, raw=LARGE).must_be(404)
+    wait_until(lambda: log_lines(crowd.stack, answers[0]), what="its line in the log")
+    line, = log_lines(crowd.stack, answers[0])
+    assert (line["status"], line["code"], line["error"]) == (
+        200, "timeout", f"a token is missing: {NO_ROOM['reason']}")
+    assert crowd.zoom.count_requests(**crowd.host.who) == asked + len(crowd.waiting)
+
+
+def test_where_there_is_no_room_no_refresh_is_begun_nor_waited_for(crowd):
+    for joiner in (crowd.host, crowd.other):
+        expire_access_token(crowd.stack, joiner.id)
+    with crowd.waits(grant_type="refresh_token") as answers:
+        for answer in answers:
+            must_be_standard(answer, "timeout", NO_ROOM)
+        must_be_standard(crowd.ask(crowd.other.bot, raw=LARGE), "timeout", NO_ROOM)
+    assert (crowd.host.refreshes(), crowd.other.refreshes()) == (1, 0)
+    assert crowd.other.joins()
+
+
+def test_who_has_waited_until_its_time_was_over_gets_its_answer_without_a_call(private_stack, zoom):
+    """One thread may wait for Zoom, and what is at it takes longer than the time of who stands in line."""
+    stack = private_stack(HALLPASS_THREADS=2, HALLPASS_ZOOM_TIMEOUT_MS=4000)
+    api = stack.create_project().api
+    slow, late = (make_joiner(stack, zoom, api) for _ in range(2))
+    slow.expire_at_zoom()
+    asked = zoom.count_requests(**late.who)
+    with ThreadPoolExecutor(2) as pool, slow.spoil_refresh(hold="before"), \
+            zoom.fault(path="/v2/meetings/*", delay_ms=1500, **slow.who):
+        first = pool.submit(slow.zoom_tokens)
+        zoom.wait_for_requests(1, state="in_flight", path="/v2/meetings/*", **slow.who)
+        second = pool.submit(api.post, f"{BOTS}/{late.bot['id']}/zoom_tokens")
+        slow.wait_for_refresh_under_way()  # which has its full time, whatever its caller's deadline is
+        assert not second.done()
+        must_be_standard(second.result(), "timeout", NO_TIME)
+        assert first.result()["join_flow_reason"] == "timeout"
+    assert zoom.count_requests(**late.who) == asked
+    assert late.joins()
