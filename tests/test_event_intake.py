@@ -147,6 +147,28 @@ def test_a_flood_of_forged_events_keeps_no_true_one_waiting_on_a_slow_disk(priva
     assert intake.api.get(f"{APPS}/{intake.app['id']}").json["last_rejected_webhook_at"]
 
 
+def test_a_flood_of_events_keeps_no_url_validation_waiting_on_a_slow_disk(private_stack, zoom, tmp_path):
+    """True events and forged ones have a group each: there is always one that waits to go first."""
+    intake = Intake(private_stack(**slow_disk(tmp_path, 50)), zoom)
+    validation = {"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "a-token"}}
+    is_over = threading.Event()
+
+    def send_until_over(secret):
+        while not is_over.is_set():
+            intake.send(new_event(), secret).must_be(200 if secret is None else 401)
+
+    with ThreadPoolExecutor(24) as pool:
+        floods = [pool.submit(send_until_over, secret) for secret in [None, "wrong"] * 12]
+        try:
+            wait_until(intake.stored, what="the flood")
+            for _ in range(3):
+                intake.send(validation).must_be(200)
+        finally:
+            is_over.set()
+        for flood in floods:
+            flood.result()
+
+
 def test_a_new_secret_holds_at_once_for_a_process_that_remembers_the_old_one(intake):
     intake.send(new_event()).must_be(200)
     intake.send(new_event()).must_be(200)

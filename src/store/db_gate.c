@@ -19,7 +19,12 @@ enum {
 	CONNECTION_WAIT_MS = 1000,
 	/* Who writes does not wait for one: it would be opened and closed for each transaction. */
 	CONNECTIONS_KEPT = CONNECTIONS_AT_ONCE + 1,
+	/* After so long a writer that goes not first gets the next turn but one. */
+	LATE_AFTER_MS = 200,
 };
+
+/* Where a writer stands in line. */
+enum line { OTHERS, FIRST, LATE, LINES };
 
 /* A thread in the line for a connection. */
 struct waiter {
@@ -31,8 +36,11 @@ struct waiter {
 struct db_gate {
 	pthread_mutex_t lock; /* over what follows */
 	bool is_held;         /* by a writer */
-	int first_count; /* of those who wait and go first; while there is one, no other enters */
-	pthread_cond_t first_may_enter, others_may_enter;
+	bool was_first;       /* the last one came from the line FIRST */
+	struct {
+		int count; /* of those who wait */
+		pthread_cond_t may_enter;
+	} lines[LINES];
 	struct db_connection *idle; /* the one that was used last is on top */
 	int used_count;
 	struct waiter *waiters;   /* the one that has waited longest first */
@@ -60,8 +68,8 @@ struct db_gate *db_gate_open(void)
 	 */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	pthread_mutex_init(&gate->lock, NULL);
-	init_condition(&gate->first_may_enter);
-	init_condition(&gate->others_may_enter);
+	for (size_t i = 0; i < LINES; i++)
+		init_condition(&gate->lines[i].may_enter);
 	group_open(&gate->group);
 	return gate;
 }
@@ -78,8 +86,8 @@ void db_gate_close(struct db_gate **gate)
 		db_connection_close(idle);
 	}
 	group_close(&(*gate)->group);
-	pthread_cond_destroy(&(*gate)->others_may_enter);
-	pthread_cond_destroy(&(*gate)->first_may_enter);
+	for (size_t i = 0; i < LINES; i++)
+		pthread_cond_destroy(&(*gate)->lines[i].may_enter);
 	pthread_mutex_destroy(&(*gate)->lock);
 	free(*gate);
 	*gate = NULL;
@@ -90,33 +98,54 @@ static struct timespec instant_of(int64_t monotonic_ms)
 	return (struct timespec){monotonic_ms / 1000, monotonic_ms % 1000 * 1000000};
 }
 
-static bool may_enter(const struct db_gate *gate, bool goes_first)
+/* With no end of those who go first, every other turn is that of one who has waited long. */
+static enum line next_line(const struct db_gate *gate)
 {
-	return !gate->is_held && (goes_first || gate->first_count == 0);
+	if (gate->lines[LATE].count > 0 && (gate->was_first || gate->lines[FIRST].count == 0))
+		return LATE;
+	return gate->lines[FIRST].count > 0 ? FIRST : OTHERS;
 }
 
 static void wake_next(struct db_gate *gate)
 {
-	pthread_cond_signal(gate->first_count > 0 ? &gate->first_may_enter
-						  : &gate->others_may_enter);
+	pthread_cond_signal(&gate->lines[next_line(gate)].may_enter);
+}
+
+/* With the lock. False where the deadline passed. */
+static bool wait_in(struct db_gate *gate, enum line line, int64_t deadline_ms)
+{
+	const struct timespec until = instant_of(deadline_ms);
+	int result = 0;
+	bool may_enter;
+
+	gate->lines[line].count++;
+	for (;;) {
+		may_enter = !gate->is_held && next_line(gate) == line;
+		if (may_enter || result != 0)
+			break;
+		result = pthread_cond_timedwait(&gate->lines[line].may_enter, &gate->lock, &until);
+	}
+	gate->lines[line].count--;
+	if (may_enter) {
+		gate->is_held = true;
+		gate->was_first = line == FIRST;
+	}
+	return may_enter;
 }
 
 bool db_gate_enter(struct db_gate *gate, bool goes_first, int64_t deadline_ms)
 {
-	pthread_cond_t *turn = goes_first ? &gate->first_may_enter : &gate->others_may_enter;
-	const struct timespec until = instant_of(deadline_ms);
-	int result = 0;
+	const int64_t late_at_ms = clock_monotonic_ms() + LATE_AFTER_MS;
 	bool entered;
 
 	pthread_mutex_lock(&gate->lock);
-	gate->first_count += goes_first;
-	while (!may_enter(gate, goes_first) && result == 0)
-		result = pthread_cond_timedwait(turn, &gate->lock, &until);
-	gate->first_count -= goes_first;
-	entered = may_enter(gate, goes_first);
-	if (entered)
-		gate->is_held = true;
-	else if (!gate->is_held)
+	if (goes_first)
+		entered = wait_in(gate, FIRST, deadline_ms);
+	else
+		entered = wait_in(gate, OTHERS,
+				  late_at_ms < deadline_ms ? late_at_ms : deadline_ms) ||
+			  wait_in(gate, LATE, deadline_ms);
+	if (!entered && !gate->is_held)
 		wake_next(gate);
 	pthread_mutex_unlock(&gate->lock);
 	return entered;

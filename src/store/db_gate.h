@@ -1,7 +1,8 @@
 /*
  * The gate belongs to the process and lets its threads write one after the other, since SQLite has one
- * writer and waiting in line is cheaper than colliding; who goes first passes the line. It also keeps the connections of those that
- * rest, so that a process has as many as work at the same time rather than one for each thread.
+ * writer and waiting in line is cheaper than colliding; who goes first passes the line, but for those in it
+ * who have waited long. It also keeps the connections of those that rest, so that a process has as many as
+ * work at the same time rather than one for each thread.
  */
 #ifndef STORE_DB_GATE_H
 #define STORE_DB_GATE_H

@@ -294,6 +294,52 @@ static void who_goes_first_passes_the_line_at_the_gate(void **state)
 	assert_int_equal(line.next_place, COUNT_OF(places));
 }
 
+struct crowd {
+	const struct test_database *database;
+	atomic_bool is_over;
+};
+
+/* With another that does so there is always one who waits to go first. */
+static void *go_first_without_pause(void *argument)
+{
+	struct crowd *crowd = argument;
+	SCOPED(db_close)
+	struct db *db = test_database_connect(crowd->database, crowd->database->gate);
+	struct error err = {0};
+
+	while (!crowd->is_over) {
+		SCOPED(transaction_end) struct transaction transaction = {0};
+
+		must(transaction_begin_first(&transaction, db, &err), &err);
+		clock_pause_ms(5);
+	}
+	return NULL;
+}
+
+static void where_there_is_no_end_of_those_who_go_first_each_other_comes_to_its_turn(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct crowd crowd = {.database = &database};
+	pthread_t threads[3];
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, go_first_without_pause, &crowd),
+				 0);
+	clock_pause_ms(50);
+	for (int i = 0; i < 3; i++) {
+		SCOPED(transaction_end) struct transaction transaction = {0};
+		const int64_t started_ms = clock_monotonic_ms();
+
+		must(transaction_begin(&transaction, database.db, &err), &err);
+		assert_in_range(clock_monotonic_ms() - started_ms, 0, DB_BUSY_TIMEOUT_MS / 2);
+	}
+	crowd.is_over = true;
+	for (size_t i = 0; i < COUNT_OF(threads); i++)
+		pthread_join(threads[i], NULL);
+}
+
 enum { HELD_MS = 235 }; /* SQLite's own looks would come 228 ms and 328 ms after the first */
 
 struct writing_process {
@@ -533,6 +579,8 @@ int main(void)
 		cmocka_unit_test(the_gate_is_held_by_one_writer_of_the_process_at_a_time),
 		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
 		cmocka_unit_test(who_goes_first_passes_the_line_at_the_gate),
+		cmocka_unit_test(
+			where_there_is_no_end_of_those_who_go_first_each_other_comes_to_its_turn),
 		cmocka_unit_test(a_writer_begins_soon_after_another_process_is_done),
 		cmocka_unit_test(
 			beside_a_process_that_commits_without_pause_each_comes_to_its_turn),
