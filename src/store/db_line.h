@@ -15,6 +15,7 @@
 struct db_line {
 	int file; /* -1: not opened, for nobody has stood there yet, as far as we know */
 	bool is_first;
+	bool is_stuck; /* for the others: who stands first did not begin, though nobody wrote */
 };
 
 /* Whether somebody else stands first. Where that cannot be told nobody does: SQLite's lock is what counts. */

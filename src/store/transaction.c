@@ -14,7 +14,7 @@ enum {
 	FIRST_LOOKS_AGAIN_MS = 1,
 	/* After so long one stands first in the line of the processes: a few commits on a slow disk. */
 	STAND_FIRST_AFTER_MS = 100,
-	/* Whoever does begins within a commit; one who does not is stopped, and keeps nobody for longer. */
+	/* Whoever does begins within a commit; one who does not is stopped, and keeps each once and no longer. */
 	LET_PASS_MS_MAX = 250,
 };
 
@@ -57,26 +57,35 @@ struct turn {
 	struct db_connection *connection;
 	int64_t stands_first_at_ms, deadline_ms;
 	int look_again_ms;
+	bool has_met_writer;
 };
 
-static void let_first_pass(const struct turn *turn)
+/* False where it was in vain. Who turned out to be stopped is not waited for again until the place was free. */
+static bool let_first_pass(const struct turn *turn)
 {
 	struct db_connection *connection = turn->connection;
+	struct db_line *line = &connection->line;
 	const int64_t until_ms = clock_monotonic_ms() + LET_PASS_MS_MAX;
 
-	while (!connection->line.is_first &&
-	       db_line_is_anothers(&connection->line, connection->path) &&
-	       clock_monotonic_ms() < until_ms)
+	while (!line->is_first && db_line_is_anothers(line, connection->path)) {
+		if (line->is_stuck)
+			return true;
+		if (clock_monotonic_ms() >= until_ms)
+			return false;
 		clock_pause_ms(FIRST_LOOKS_AGAIN_MS);
+	}
+	line->is_stuck = false;
+	return true;
 }
 
 static int wait_for_turn(void *argument, int count)
 {
-	const struct turn *turn = argument;
+	struct turn *turn = argument;
 	struct db_line *line = &turn->connection->line;
 	const int64_t now_ms = clock_monotonic_ms();
 
 	(void)count;
+	turn->has_met_writer = true;
 	if (now_ms >= turn->deadline_ms)
 		return 0;
 	if (now_ms >= turn->stands_first_at_ms)
@@ -90,16 +99,18 @@ static int wait_for_turn(void *argument, int count)
 static bool begin_write(struct db *db, struct turn *turn, struct error *err)
 {
 	sqlite3 *handle;
-	bool began;
+	bool has_passed, began;
 
 	turn->connection = db_connection_of(db);
 	handle = turn->connection->handle;
 	if (handle == NULL)
 		return run(db, begin_write_sql, err);
-	let_first_pass(turn);
+	has_passed = let_first_pass(turn);
 	sqlite3_busy_handler(handle, wait_for_turn, turn);
 	began = run(db, begin_write_sql, err);
 	sqlite3_busy_timeout(handle, DB_BUSY_TIMEOUT_MS);
+	if (!has_passed && began && !turn->has_met_writer)
+		turn->connection->line.is_stuck = true;
 	db_line_leave(&turn->connection->line);
 	return began;
 }

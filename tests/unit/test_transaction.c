@@ -523,6 +523,13 @@ static void who_stands_first_is_let_pass_and_leaves_the_place_as_he_begins(void 
 	assert_false(other.is_first);
 	/* Nobody writes, and yet one has to wait. But not for long, for who stands there may be stopped. */
 	assert_in_range(begun_after_ms(database.db), 200, 1000);
+	/* Nor again, until the place was seen to be free. */
+	assert_in_range(begun_after_ms(database.db), 0, 200);
+	assert_in_range(begun_after_ms(database.db), 0, 200);
+	db_line_leave(&line);
+	assert_in_range(begun_after_ms(database.db), 0, 200);
+	db_line_stand_first(&line, database.path);
+	assert_in_range(begun_after_ms(database.db), 200, 1000);
 	db_line_leave(&line);
 	assert_false(db_line_is_anothers(&other, database.path));
 	must(transaction_begin(&transaction, database.db, &err), &err);
