@@ -497,6 +497,24 @@ def test_nobody_is_lost_whose_newest_token_the_replaced_database_still_tells(own
         assert joiner.joins()
 
 
+def test_who_was_lost_when_the_copy_was_made_and_has_authorized_since_is_connected(own_stack, zoom):
+    stack = own_stack
+    api = stack.create_project().api
+    refused, removed = make_joiner(stack, zoom, api), make_joiner(stack, zoom, api)
+    zoom.remove_grant(**refused.who, event=False)
+    zoom.remove_grant(**removed.who, event=True)
+    refused.refresh()
+    for joiner in refused, removed:
+        wait_until(lambda: joiner.read()["state"] == "disconnected", what="the loss")
+    stack.run("hallpass", "backup", stack.copy)
+    for joiner in refused, removed:
+        joiner.connected.authorize().must_be(201)
+    assert "Tokens of 2 users" in restore_stack(stack, api)
+    for joiner in refused, removed:
+        wait_until(lambda: joiner.read()["state"] == "connected", what="that the worker tries it")
+        assert joiner.joins()
+
+
 def test_tokens_that_no_key_opens_do_not_replace_those_of_the_copy(own_stack, zoom):
     """The key file was lost, and it and the database come from the same backup."""
     stack = own_stack
