@@ -20,11 +20,14 @@ enum {
 struct rate_limits {
 	struct rate_limit {
 		uint64_t subject; /* on whose behalf was asked, and for what; 0: free */
-		instant until;
+		instant noted_at, until;
 	} limits[RATE_LIMITS_MAX];
 };
 
-/* Whether it is to be left alone now; then *until is how long. One of more than a day was a wrong clock's. */
+/*
+ * Whether it is to be left alone now; then *until is how long. Where the clock was set back since it was noted
+ * nobody knows how long, and Zoom says it once more.
+ */
 bool rate_limits_find(const struct rate_limits *limits, uint64_t subject, instant now,
 		      instant *until);
 

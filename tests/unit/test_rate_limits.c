@@ -58,14 +58,31 @@ static void a_limit_of_a_second_and_one_that_zoom_does_not_name_are_none(void **
 	assert_true(is_limited(&limits, 1, now));
 }
 
-static void a_clock_that_is_set_back_by_days_makes_no_limit_of_days(void **state)
+static void a_clock_that_is_set_back_makes_no_limit_longer(void **state)
 {
 	struct rate_limits limits = {0};
 
 	(void)state;
-	rate_limits_note(&limits, 1, now, now + DAY);
+	rate_limits_note(&limits, 1, now, now + HOUR);
 	assert_true(is_limited(&limits, 1, now));
 	assert_false(is_limited(&limits, 1, now - 1));
+	assert_false(is_limited(&limits, 1, now - 5 * HOUR));
+	rate_limits_note(&limits, 1, now - 5 * HOUR, now - 4 * HOUR);
+	assert_true(is_limited(&limits, 1, now - 5 * HOUR));
+	assert_false(is_limited(&limits, 1, now - 4 * HOUR));
+}
+
+static void what_a_clock_noted_that_was_set_back_takes_no_room(void **state)
+{
+	struct rate_limits limits = {0};
+
+	(void)state;
+	for (int i = 1; i <= RATE_LIMITS_MAX; i++)
+		rate_limits_note(&limits, (uint64_t)i, now + 365 * DAY, now + 366 * DAY);
+	for (int i = 1; i <= RATE_LIMITS_MAX; i++)
+		rate_limits_note(&limits, (uint64_t)i + 1000, now, now + HOUR);
+	for (int i = 1; i <= RATE_LIMITS_MAX; i++)
+		assert_true(is_limited(&limits, (uint64_t)i + 1000, now));
 }
 
 static void where_there_is_no_room_the_one_that_ends_soonest_goes(void **state)
@@ -89,7 +106,8 @@ int main(void)
 		cmocka_unit_test(a_limit_is_its_subjects_until_it_is_over),
 		cmocka_unit_test(a_newer_word_of_zooms_counts_for_an_older_one),
 		cmocka_unit_test(a_limit_of_a_second_and_one_that_zoom_does_not_name_are_none),
-		cmocka_unit_test(a_clock_that_is_set_back_by_days_makes_no_limit_of_days),
+		cmocka_unit_test(a_clock_that_is_set_back_makes_no_limit_longer),
+		cmocka_unit_test(what_a_clock_noted_that_was_set_back_takes_no_room),
 		cmocka_unit_test(where_there_is_no_room_the_one_that_ends_soonest_goes),
 	};
 
