@@ -49,14 +49,12 @@ instant context_now(const struct context *context)
 	return clock_now(&context->process->clock);
 }
 
-/* By the clock as it is now, however it was set since. */
 instant context_up_since(const struct context *context)
 {
-	const int64_t up_since_ms = context->process->up_since_ms;
+	struct uptime *uptime = context->process->uptime;
 
-	if (up_since_ms == 0)
-		return 0;
-	return context_now(context) - (clock_monotonic_ms() - up_since_ms) * MILLISECOND;
+	return uptime != NULL ? uptime_since(uptime, context_now(context), clock_monotonic_ms())
+			      : 0;
 }
 
 struct zoom_endpoint context_zoom(const struct context *context)

@@ -66,7 +66,7 @@ void context_release(struct context *context);
 
 instant context_now(const struct context *context);
 
-/* Since when the process has been up; 0 for one that comes for a request or a run alone. */
+/* Since when the process has been up (uptime.h); 0 for one that comes for a request or a run alone. */
 instant context_up_since(const struct context *context);
 
 /* Where Zoom is and how to call it, as configured. */

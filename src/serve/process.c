@@ -60,6 +60,7 @@ bool process_open(struct process *process, const char *program, char *const *env
 
 void process_close(struct process *process)
 {
+	uptime_close(&process->uptime);
 	app_cache_close(&process->app_cache);
 	db_gate_close(&process->gate);
 	tallies_close(&process->tallies);
@@ -84,6 +85,11 @@ void process_enter_sandbox(const struct process *process, const struct sandbox_r
 
 	log_write(&process->log, is_entered ? LOG_DEBUG : level,
 		  is_entered ? "sandbox" : "no sandbox", fields);
+}
+
+void process_begin_uptime(struct process *process)
+{
+	process->uptime = uptime_open(clock_now(&process->clock), clock_monotonic_ms());
 }
 
 void process_give_memory_back(const struct process *process, size_t threads_left)

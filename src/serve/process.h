@@ -12,6 +12,7 @@
 #include "base/tally.h"
 #include "http/client.h"
 #include "serve/sandbox.h"
+#include "serve/uptime.h"
 #include "store/app_cache.h"
 #include "store/db.h"
 #include "zoom/circuits.h"
@@ -31,7 +32,7 @@ struct process {
 	struct circuits *circuits; /* which hosts of Zoom's are not asked at the moment */
 	struct db_gate *gate;
 	struct app_cache *app_cache; /* for events */
-	int64_t up_since_ms; /* of clock_monotonic_ms(); 0: it comes for a request or a run alone */
+	struct uptime *uptime;       /* NULL: it comes for a request or a run alone */
 };
 
 /*
@@ -56,6 +57,9 @@ void process_enter_sandbox(const struct process *process, const struct sandbox_r
  * and what the C library keeps.
  */
 void process_give_memory_back(const struct process *process, size_t threads_left);
+
+/* It lives on from now on. */
+void process_begin_uptime(struct process *process);
 
 /* The last word of a program that cannot start: one line on standard error. Returns the exit status 1. */
 int process_refuse(const char *program, const struct error *err);

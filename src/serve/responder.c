@@ -349,7 +349,7 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	process_enter_sandbox(&process, &role, is_cgi ? LOG_DEBUG : LOG_INFO);
 	if (is_cgi)
 		return serve_cgi(&responder);
-	process.up_since_ms = clock_monotonic_ms();
+	process_begin_uptime(&process);
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;
 	db_gate_checkpoint_aside(process.gate, DB_CHECKPOINT_PAGES);

@@ -95,7 +95,7 @@ int main(int argument_count, char **arguments)
 	}
 	process_enter_sandbox(&process, &role, LOG_INFO);
 	if (!is_once)
-		process.up_since_ms = clock_monotonic_ms();
+		process_begin_uptime(&process);
 	status = run(&process, is_once);
 	process_close(&process);
 	return status;

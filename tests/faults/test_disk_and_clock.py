@@ -1,6 +1,7 @@
 """The machine fails: its disk is full or read-only, its database locked, its clock wrong."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from support.database import Database
 from support.failpoint import Failpoint, is_dead
 from support.joiner import make_joiner
 from support.processes import kill, pids_of
+from support.runner import BOTS, Runner
 from support.waiting import wait_until
 from test_kill_refresh import before_now
 
@@ -265,6 +267,36 @@ def test_a_clock_that_jumps_an_hour_costs_no_user(stack, failpoint, joiner, seco
     assert joiner.joins()
     assert prove(joiner) == KEPT
     assert joiner.refreshes(status=400) == 0
+
+
+def age_s(pid):
+    started_ticks = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_clock_that_is_set_forward_takes_no_bot_from_a_runner_that_lives(stack, failpoint):
+    """To the clock it is as if the machine had slept, and all leases run out meanwhile."""
+    lease_s, jump_s = 10, 12
+    api = stack.create_project().api
+    living, dead = Runner(api), Runner(api)
+    for runner in living, dead:
+        api.post(BOTS, json={"meeting_url": "https://zoom.us/j/85512345678"}).must_be(201)
+        assert runner.claim(lease_s=lease_s)
+        runner.go("joined_meeting")
+    # Those of one that has just been started would be taken for run out before its start.
+    wait_until(lambda: living.heartbeat().must_be(200) and dead.heartbeat().must_be(200)
+               and age_s(*pids_of(stack, "bots")) > jump_s + lease_s, 40, "a process that is older than the jump")
+    failpoint.set_clock_error(jump_s)
+
+    def dead_is_found():
+        """Who claims settles what ran out."""
+        assert Runner(api).claim() is None
+        living.heartbeat().must_be(200)
+        return dead.read()["state"] == "fatal_error"
+
+    assert not dead_is_found()
+    wait_until(dead_is_found, 20, "the end of the bot whose runner is dead")
+    assert living.read()["state"] == "joined_not_recording"
 
 
 @pytest.mark.parametrize("process", REFRESHERS)
