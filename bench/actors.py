@@ -149,6 +149,14 @@ def wrk(port, path, files, clients, seconds, *script_arguments, script="events",
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def empty_wal(database):
+    """Brings all of it into the file, whose size says nothing before; waits as long as the connection does."""
+    is_busy, pages, moved = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        sys.exit(f"the WAL could not be emptied, for somebody still reads or writes: {moved} of its {pages} pages"
+                 " are in the database's file, whose size would be false")
+
+
 class NoOp:
     """bench/no_op.c behind an nginx with the settings of the stack's, and nginx's own answer at /return."""
 

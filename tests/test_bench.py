@@ -1,13 +1,19 @@
 """The benchmarks run at all. What they measure here, beside other tests, is worth nothing."""
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
+import sys
 
 import pytest
 
 from support.stack import BUILD, ROOT
+
+sys.path.insert(0, str(ROOT / "bench"))
+from actors import empty_wal  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not (BUILD / "bench/load").exists(), reason="make bench-programs has not run")
 
@@ -87,3 +93,22 @@ def test_the_retention_benchmark_lives_through_days_and_shows_what_is_left_of_th
     assert len(curve) == 12 and bots == [10 * month for month in range(1, 13)], done.stdout
     (row,) = json.loads((tmp_path / "retention.json").read_text())
     assert row["goal"] == "retention" and row["ratios"][0] > 1
+
+
+def test_a_size_is_that_of_a_file_without_wal_or_none_is_told(tmp_path):
+    def connect():
+        return contextlib.closing(sqlite3.connect(path, timeout=0.1, isolation_level=None))
+
+    path = tmp_path / "a.db"
+    with connect() as writer, connect() as reader, connect() as measurer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE t (x)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM t").fetchone()
+        writer.execute("INSERT INTO t VALUES (zeroblob(100000))")
+        with pytest.raises(SystemExit, match="the WAL could not be emptied"):
+            empty_wal(measurer)
+        assert path.stat().st_size < 100_000
+        reader.execute("COMMIT")
+        empty_wal(measurer)
+        assert path.stat().st_size > 100_000 and path.with_name("a.db-wal").stat().st_size == 0
