@@ -3,14 +3,9 @@
 --
 --   wrk -s bench/events.lua URL -- FILES [PAUSE_MS]   thread N reads FILES.N; prints a line of JSON at the end
 
-dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "report.lua")
-
-local threads = 0
-
-function setup(thread)
-	thread:set("number", threads)
-	threads = threads + 1
-end
+local here = debug.getinfo(1, "S").source:match("^@(.*/)")
+dofile(here .. "report.lua")
+dofile(here .. "numbered.lua")
 
 function init(arguments)
 	file = assert(io.open(arguments[1] .. "." .. number))

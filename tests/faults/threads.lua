@@ -1,12 +1,7 @@
 -- For either side of test_kill_under_load.py: each thread of wrk has its `number`, and what they all counted is
 -- printed at the end as a line of JSON.
 
-local threads = 0
-
-function setup(thread)
-	thread:set("number", threads)
-	threads = threads + 1
-end
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "../../bench/numbered.lua")
 
 function done(summary)
 	local errors = summary.errors
