@@ -136,7 +136,7 @@ const char *input_string(struct input *input, const char *name, enum input_need 
 		return NULL;
 	}
 	if (json_holds_nul(value)) {
-		refuse(input, name, "must not contain \\u0000");
+		refuse(input, name, "must not contain \\u0000: leave it out");
 		return NULL;
 	}
 	return arena_strdup(input->arena, json_string_value(value));
@@ -196,7 +196,7 @@ json_t *input_object(struct input *input, const char *name, size_t bytes_max)
 		return NULL;
 	}
 	if (json_holds_nul(value)) {
-		refuse(input, name, "must not contain \\u0000");
+		refuse(input, name, "must not contain \\u0000 in any of its texts: leave it out");
 		return NULL;
 	}
 	return value;

@@ -124,8 +124,8 @@ static void a_string_is_a_string_of_the_right_length(void **state)
 		{"\"\"", "must not be empty"},
 		{"\"abc\"", "at most 2 bytes"},
 		{"\"\u00e9e\"", "at most 2 bytes"},
-		{"\"\\u0000\"", "must not contain \\u0000"},
-		{"\"a\\u0000\"", "must not contain \\u0000"},
+		{"\"\\u0000\"", "must not contain \\u0000: leave it out"},
+		{"\"a\\u0000\"", "must not contain \\u0000: leave it out"},
 	};
 
 	(void)state;
@@ -235,7 +235,8 @@ static void an_object_holds_no_nul_however_deep(void **state)
 		struct input input = read_field("a", wrong[i]);
 
 		assert_null(input_object(&input, "a", 99));
-		expect_refused(&input, "a", "must not contain \\u0000");
+		expect_refused(&input, "a",
+			       "must not contain \\u0000 in any of its texts: leave it out");
 	}
 }
 
