@@ -17,7 +17,7 @@ SMALL = {"schema_version", "periodic_jobs", "zoom_circuits"}
 MAY_SCAN = {
     "project:list_sql": "the operator's list of all projects",
     "project:count_sql": "the operator's list of all projects",
-    "app:all_candidates_sql": "ends after the newest 100 with a webhook secret, which nearly all have",
+    "app:all_candidates_sql": "ends after the newest 1000 with a webhook secret, which nearly all have",
     "app:refused_sql": "the operator's list, of all projects",
     "app:unvalidated_sql": "the operator's list, of all projects",
     "connection:count_sql": "counts all, in an index alone",
