@@ -289,14 +289,27 @@ def test_a_program_that_dies_at_its_start_fails_the_start_and_stops_the_rest(sta
     assert processes(stack.directory) == {}
 
 
-@pytest.mark.parametrize("arguments", [
-    [], ["up"], ["up", "--dir", "x"], ["up", "--dir", "x", "--port", "0"], ["up", "--dir", "x", "--port", "65536"],
-    ["up", "--dir", "x", "--port", "1x"], ["down"], ["sideways", "--dir", "x"], ["down", "--dir", "x", "--force"],
-    ["up", "--dir", "x", "--port", "1024", "--processes", "0"]])
-def test_a_wrong_call_is_answered_with_the_usage(arguments, tmp_path):
+@pytest.mark.parametrize("arguments, wrong", [
+    ([], "up or down is missing"), (["up"], "--dir is missing"), (["up", "--dir", "x"], "--port is missing"),
+    (["up", "--dir", "x", "--port", "0"], "--port takes a number from 1 to 65535, not '0'"),
+    (["up", "--dir", "x", "--port", "65536"], "--port takes a number from 1 to 65535, not '65536'"),
+    (["up", "--dir", "x", "--port", "1x"], "--port takes a number from 1 to 65535, not '1x'"),
+    (["up", "--dir", "x", "--port"], "--port needs a value"), (["down"], "--dir is missing"),
+    (["down", "--dir", ""], "--dir is missing"), (["sideways", "--dir", "x"], "unknown command 'sideways'"),
+    (["down", "--dir", "x", "--force"], "unknown option '--force'"),
+    (["up", "--dir", "x", "--prot", "1024"], "unknown option '--prot'"),
+    (["up", "--dir", "x", "--port", "1024", "--processes", "0"], "--processes takes a number from 1 to 999, not '0'")])
+def test_a_wrong_call_is_told_what_is_wrong_and_the_usage(arguments, wrong, tmp_path):
     result = subprocess.run([STACK, *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 2
-    assert result.stderr.startswith("usage: ")
+    assert result.stderr.startswith(f"stack: {wrong}\nusage: scripts/stack up ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["down", "--dir", "x", "--help"]])
+def test_who_asks_for_help_gets_the_usage(arguments, tmp_path):
+    result = subprocess.run([STACK, *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "") and result.stdout.startswith("usage: scripts/stack up ")
     assert list(tmp_path.iterdir()) == []
 
 
