@@ -41,7 +41,7 @@ def examine(home, status=None):
     assert len(findings) == len(answer["findings"]) == len(text.stdout.splitlines())
     for line, finding in zip(text.stdout.splitlines(), answer["findings"]):
         word = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}[finding["level"]]
-        advice = f": {finding['advice']}" if finding["advice"] else ""
+        advice = f"; {finding['advice']}" if finding["advice"] else ""
         assert bool(advice) == (finding["level"] != "ok")
         assert timeless(line) == timeless(f"{word} {finding['check']}: {finding['finding']}{advice}")
     return findings
@@ -91,6 +91,16 @@ def test_doctor_tells_when(patient, harm, check, words):
     assert levels(findings) == {check: "fail"}
     assert words in findings[check]["finding"]
     assert "hush" not in json.dumps(findings)
+
+
+def test_doctor_says_what_makes_a_folder_that_is_not_there(patient):
+    patient.database, patient.keys = patient.directory / "data/hallpass.db", patient.directory / "keys/encryption.keys"
+    patient.configure()
+    findings = examine(patient, 1)
+    for check in "key folder", "database folder":
+        assert findings[check]["level"] == "fail" and findings[check]["advice"] == "`hallpass init` makes it"
+    patient.done("init")
+    assert levels(examine(patient)).keys() & {"key folder", "database folder", "key file", "database"} == set()
 
 
 def test_doctor_tells_when_anybody_may_replace_the_files(patient):

@@ -19,7 +19,8 @@ static void note_config(struct examination *examination, const char *file)
 {
 	if (*file == '\0')
 		examination_note(examination, LEVEL_OK, "config", NULL,
-				 "no file, defaults and HALLPASS_ variables alone");
+				 "no file, for HALLPASS_CONFIG names none: defaults and HALLPASS_ "
+				 "variables alone");
 	else if (access(file, R_OK) != 0)
 		examination_note(examination, LEVEL_FAIL, "config",
 				 "let the user of the services read it", "%s: %s", file,
@@ -59,7 +60,7 @@ void doctor_check_key_file(struct examination *examination)
 	if (!keyring_open(&process->keyring, path, &err)) {
 		examination_note(
 			examination, LEVEL_FAIL, "key file",
-			"put back your copy of it, for who runs Hallpass to read, and nobody else",
+			"or put back your copy of it, for who runs Hallpass to read, and nobody else",
 			"%s", err.message);
 		return;
 	}
@@ -78,18 +79,18 @@ static const char *folder_of(const char *file, struct arena *arena)
 			       : arena_strndup(arena, file, (size_t)(slash - file));
 }
 
+/* mending: what to do where it is there, and not for who runs Hallpass. */
 static void check_folder(struct examination *examination, const char *check, const char *file,
-			 int access_needed)
+			 int access_needed, const char *mending)
 {
 	struct arena *arena = examination->call->arena;
 	const char *folder = folder_of(file, arena);
 	struct stat status;
 
 	if (stat(folder, &status) != 0 || access(folder, access_needed) != 0)
-		examination_note(
-			examination, LEVEL_FAIL, check,
-			"make it, or give it to who runs Hallpass; SQLite writes files beside its own",
-			"%s: %s", folder, strerror(errno));
+		examination_note(examination, LEVEL_FAIL, check,
+				 errno == ENOENT ? "`hallpass init` makes it" : mending, "%s: %s",
+				 folder, strerror(errno));
 	else if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
 		examination_note(examination, LEVEL_FAIL, check,
 				 arena_printf(arena, "run: chmod o-w %s", folder),
@@ -106,8 +107,10 @@ void doctor_check_folders(struct examination *examination)
 
 	if (!examination->has_config)
 		return;
-	check_folder(examination, "key folder", config->encryption_key_file, X_OK);
-	check_folder(examination, "database folder", config->database, W_OK | X_OK);
+	check_folder(examination, "key folder", config->encryption_key_file, X_OK,
+		     "let who runs Hallpass enter it");
+	check_folder(examination, "database folder", config->database, W_OK | X_OK,
+		     "give it to who runs Hallpass, for SQLite writes files beside its own");
 }
 
 void doctor_check_disk(struct examination *examination)

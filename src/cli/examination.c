@@ -23,7 +23,7 @@ void examination_note(struct examination *examination, enum level level, const c
 			      json_pack("{s:s, s:s, s:s, s:s?}", "level", codes[level], "check",
 					check, "finding", finding, "advice", advice));
 	if (!examination->call->is_json)
-		printf("%s %s: %s%s%s\n", words[level], check, finding, advice != NULL ? ": " : "",
+		printf("%s %s: %s%s%s\n", words[level], check, finding, advice != NULL ? "; " : "",
 		       advice != NULL ? advice : "");
 }
 
