@@ -1,12 +1,15 @@
 """What all commands of the operator's command line have in common: words, exit status, whom they complain to."""
 
 import contextlib
+import pathlib
 import re
 import sqlite3
+import subprocess
 
 import pytest
 
 from support.home import as_services, keep_to_root, root_alone
+from support.stack import BUILD
 
 WRONG_CALLS = {
     "no_command": [], "an_unknown_command": ["frobnicate"], "half_a_command": ["project"],
@@ -51,6 +54,55 @@ def test_every_command_tells_its_usage_and_does_nothing_else(empty_home, command
     before = empty_home.files()
     assert empty_home.done(*command.split(), "--help").startswith(f"usage: hallpass {command}")
     assert empty_home.files() == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_is_what_the_command_tells_of_itself(empty_home, command):
+    assert empty_home.done("help", *command.split()) == empty_home.done(*command.split(), "--help")
+
+
+@pytest.mark.parametrize("half", ["project", "api-key", "keys"])
+def test_half_a_command_tells_the_usage_of_all_that_begin_with_it(empty_home, half):
+    output = empty_home.done(half, "--help")
+    assert empty_home.done("help", half) == output
+    assert re.findall(r"^  (\w\S* [a-z]+)", output, re.MULTILINE) == [
+        command for command in COMMANDS if command.startswith(half + " ")]
+
+
+def test_help_of_what_is_no_command_is_wrong_usage(empty_home):
+    assert "unknown command 'frobnicate'" in empty_home.refused("help", "frobnicate", status=2)
+    assert "'x' is one argument too many" in empty_home.refused("help", "init", "x", status=2)
+
+
+WORKER = BUILD / "bin/hallpass-worker"
+
+
+def test_the_worker_tells_its_usage_and_version_and_does_nothing_else(empty_home):
+    before = empty_home.files()
+    assert empty_home.done("--help", program=WORKER).startswith("usage: hallpass-worker [--once]\n")
+    assert empty_home.done("--version", program=WORKER) == empty_home.done("--version").replace(" ", "-worker ")
+    assert empty_home.files() == before
+
+
+@pytest.mark.parametrize("arguments, wrong", [
+    (["--frobnicate"], "unknown option '--frobnicate'"), (["now"], "'now' is one argument too many"),
+    (["--once", "--twice"], "unknown option '--twice'"), (["--once", "x"], "'x' is one argument too many")])
+def test_a_wrong_call_of_the_worker_is_one_line_that_says_how_it_is_done(empty_home, arguments, wrong):
+    result = empty_home.run(*arguments, program=WORKER)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"hallpass-worker: {wrong}; usage: hallpass-worker [--once]\n"
+
+
+@pytest.mark.skipif(pathlib.Path("/etc/hallpass/hallpass.conf").exists(), reason="this machine has a configuration")
+@pytest.mark.parametrize("command, absent", [
+    (["project", "list"], "encryption.keys"), (["backup", "copy.db"], "hallpass.db"), (["migrate"], "hallpass.db")])
+def test_who_has_named_no_configuration_is_told_how_to(empty_home, command, absent):
+    variables = {"HALLPASS_DATABASE": str(empty_home.database), "HALLPASS_ENCRYPTION_KEY_FILE": str(empty_home.keys)}
+    result = subprocess.run([empty_home.program, *command], capture_output=True, text=True, check=False,
+                            env=variables, cwd=empty_home.directory)
+    assert result.returncode == 1
+    assert re.fullmatch(rf"hallpass: \w+ {empty_home.directory}/{absent}: .*; `hallpass init` makes one; or name your"
+                        r" configuration in HALLPASS_CONFIG\n", result.stderr)
 
 
 def test_version_is_one_line(empty_home):

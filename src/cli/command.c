@@ -94,6 +94,16 @@ static const char *second_words(const struct command *commands, size_t count, co
 	return list;
 }
 
+/* After the first half of a command: whether it is all of them that are asked for. */
+static bool is_all_help(const struct call *call, char *const *words)
+{
+	if (words[0] != NULL && strcmp(words[0], "--help") == 0)
+		words++;
+	else if (!call->asks_for_usage)
+		return false;
+	return words[0] == NULL;
+}
+
 static bool find(struct call *call, const struct command *commands, size_t count,
 		 char *const **words, struct error *err)
 {
@@ -111,6 +121,11 @@ static bool find(struct call *call, const struct command *commands, size_t count
 		}
 	}
 	list = second_words(commands, count, first, call->arena);
+	if (list != NULL && is_all_help(call, *words + 1)) {
+		call->asks_for_usage = true;
+		call->group = first;
+		return true;
+	}
 	if (list != NULL)
 		return command_misused(NULL, err, "'%s' needs one of: %s", first, list);
 	return command_misused(NULL, err, "unknown command '%s'", first);
@@ -197,8 +212,15 @@ bool command_parse(struct call *call, const struct command *commands, size_t cou
 {
 	bool takes_options = true;
 
+	if (words[0] != NULL && words[1] != NULL && strcmp(words[0], "help") == 0 &&
+	    *words[1] != '-') {
+		call->asks_for_usage = true;
+		words++;
+	}
 	if (!find(call, commands, count, &words, err))
 		return false;
+	if (call->group != NULL)
+		return true;
 	for (; *words != NULL; words++) {
 		if (takes_options && strcmp(*words, "--") == 0) {
 			takes_options = false;
@@ -211,7 +233,8 @@ bool command_parse(struct call *call, const struct command *commands, size_t cou
 	}
 	if (call->asks_for_usage)
 		return true;
-	if (call->command->operand != NULL && call->operand == NULL)
+	if (call->command->operand != NULL && *call->command->operand != '[' &&
+	    call->operand == NULL)
 		return command_misused(call->command, err, "%s is missing", call->command->operand);
 	return check_options(call, err);
 }

@@ -42,7 +42,7 @@ typedef bool command_run(struct call *call, struct error *err);
 
 struct command {
 	const char *name;    /* one word or two: "api-key create" */
-	const char *operand; /* what the usage calls it; NULL: it takes none */
+	const char *operand; /* for the usage, in [] if it may lack; NULL: none is taken */
 	unsigned options;    /* of enum command_option */
 	enum command_needs needs;
 	command_run *run;
@@ -57,7 +57,8 @@ struct call {
 	const char *name;    /* --name; NULL: not given, as the next ones */
 	const char *from, *project;
 	bool is_json, is_yes, is_dry_run;
-	bool asks_for_usage; /* --help */
+	bool asks_for_usage; /* --help, or help before it */
+	const char *group;   /* of all commands that begin with this word; NULL: of the one */
 	struct arena *arena;
 	struct process process;
 	struct db *db; /* NULL unless needed */

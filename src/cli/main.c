@@ -40,19 +40,26 @@ static const struct command commands[] = {
 	 "make a new encryption key and seal every secret with it, while everything serves"},
 	{"import", NULL, OPTION_FROM | OPTION_PROJECT | OPTION_DRY_RUN, NEEDS_ZOOM, run_import,
 	 "take apps and connections over that were exported elsewhere; --dry-run only says which"},
-	{"help", NULL, 0, NEEDS_NOTHING, run_help, "show this"},
+	{"help", "[COMMAND]", 0, NEEDS_NOTHING, run_help, "show this, or how that command is used"},
 	{"--help", NULL, 0, NEEDS_NOTHING, run_help, NULL},
 	{"--version", NULL, 0, NEEDS_NOTHING, run_version, "show the version"},
 };
 
+/* Of those whose name begins so. */
+static void print_usages(const struct call *call, const char *beginning)
+{
+	puts("usage: hallpass COMMAND\n");
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (commands[i].purpose != NULL &&
+		    strncmp(commands[i].name, beginning, strlen(beginning)) == 0)
+			printf("  %s\n        %s\n", command_usage(&commands[i], call->arena),
+			       commands[i].purpose);
+}
+
 static bool run_help(struct call *call, struct error *err)
 {
 	(void)err;
-	puts("usage: hallpass COMMAND\n");
-	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		if (commands[i].purpose != NULL)
-			printf("  %s\n        %s\n", command_usage(&commands[i], call->arena),
-			       commands[i].purpose);
+	print_usages(call, "");
 	puts("\nThe configuration is the file that HALLPASS_CONFIG names, else"
 	     " /etc/hallpass/hallpass.conf.\n"
 	     "Exit status: 0 done, 1 failed, 2 wrong usage.");
@@ -67,14 +74,35 @@ static bool run_version(struct call *call, struct error *err)
 	return true;
 }
 
+/* Whoever forgot to say which Hallpass is meant learns that no other is there. */
+static bool open_for(struct call *call, struct error *err)
+{
+	const struct config *config = &call->process.config;
+	struct error cause = {0};
+
+	if (command_open(call, &cause))
+		return true;
+	if (config->file[0] == '\0' && config->database[0] != '\0' &&
+	    (access(config->encryption_key_file, F_OK) != 0 || access(config->database, F_OK) != 0))
+		return error_set_code(err, cause.kind, cause.code,
+				      "%s; or name your configuration in HALLPASS_CONFIG",
+				      cause.message);
+	*err = cause;
+	return false;
+}
+
 static bool run(struct call *call, struct error *err)
 {
+	if (call->group != NULL) {
+		print_usages(call, arena_printf(call->arena, "%s ", call->group));
+		return true;
+	}
 	if (call->asks_for_usage) {
 		printf("usage: hallpass %s\n%s\n", command_usage(call->command, call->arena),
 		       call->command->purpose);
 		return true;
 	}
-	return command_open(call, err) && call->command->run(call, err);
+	return open_for(call, err) && call->command->run(call, err);
 }
 
 /* An answer that nobody could read was not given: of an API key it was the only copy. */

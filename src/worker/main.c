@@ -1,5 +1,6 @@
 /* hallpass-worker: does what is due, then sleeps until the next thing is. */
 #include "base/doorbell.h"
+#include "base/version.h"
 #include "serve/process.h"
 #include "store/db_gate.h"
 #include "worker/job.h"
@@ -74,20 +75,44 @@ static int run(const struct process *process, bool is_once)
 	return worked ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* False: that was all, and main() ends with *status. */
+static bool read_arguments(char *const *arguments, bool *is_once, int *status)
+{
+	for (; *arguments != NULL; arguments++) {
+		*status = EXIT_SUCCESS;
+		if (strcmp(*arguments, "--once") == 0) {
+			*is_once = true;
+		} else if (strcmp(*arguments, "--version") == 0) {
+			printf("%s %s\n", program, HALLPASS_VERSION);
+			return false;
+		} else if (strcmp(*arguments, "--help") == 0) {
+			printf("usage: %s [--once]\n"
+			       "  --once  do what is due and exit (for cron)\n",
+			       program);
+			return false;
+		} else {
+			const bool is_option = **arguments == '-';
+
+			fprintf(stderr, "%s: %s'%s'%s; usage: %s [--once]\n", program,
+				is_option ? "unknown option " : "", *arguments,
+				is_option ? "" : " is one argument too many", program);
+			*status = 2;
+			return false;
+		}
+	}
+	return true;
+}
+
 int main(int argument_count, char **arguments)
 {
 	const struct sandbox_role role = {.calls_out = true};
-	const bool is_once = argument_count == 2 && strcmp(arguments[1], "--once") == 0;
+	bool is_once = false;
 	struct process process;
 	struct error err;
 	int status;
 
-	if (argument_count > 1 && !is_once) {
-		fprintf(stderr,
-			"usage: %s [--once]\n  --once  do what is due and exit (for cron)\n",
-			program);
-		return 2;
-	}
+	if (!read_arguments(arguments + (argument_count > 0), &is_once, &status))
+		return status;
 	signal(SIGPIPE, SIG_IGN);
 	if (!process_open(&process, program, environ, &err)) {
 		process_close(&process);
