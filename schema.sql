@@ -166,7 +166,8 @@ CREATE INDEX zoom_authorizations_leased ON zoom_authorizations (app_id, lease_un
 CREATE INDEX zoom_authorizations_waiting ON zoom_authorizations (app_id, exchanged_at)
 	WHERE next_attempt_at IS NOT NULL;
 
--- Which connection hosts a meeting, from events and syncs.
+-- Which connection hosts a meeting, from events and syncs. There is no index by age, of which each event
+-- would change a page somewhere: the clean-up walks through all of the table instead.
 CREATE TABLE zoom_meetings (
 	meeting_id INTEGER NOT NULL,                -- Zoom's number
 	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
@@ -179,7 +180,6 @@ CREATE TABLE zoom_meetings (
 	PRIMARY KEY (meeting_id, app_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX zoom_meetings_of_connection ON zoom_meetings (connection_id, meeting_id);
-CREATE INDEX zoom_meetings_by_age ON zoom_meetings (known_at);
 
 -- Which connected users are inside a meeting, for tokens that only work while their user is there. Who
 -- joins with two devices, or anew before Zoom has missed the one before, is inside more than once.

@@ -180,8 +180,14 @@ def test_one_clean_up_drops_all_that_is_old_however_much(stack, app_id, clean_up
         stack, "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2500)"
         " INSERT INTO zoom_log (id, app_id, at, type) SELECT -n, ?1, ?2, 1 FROM numbers", app_id,
         time_travel.now() - 90 * DAY - HOUR)
+    time_travel.write(
+        stack, "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 25000)"
+        " INSERT INTO zoom_meetings (app_id, meeting_id, known_at) SELECT ?1, 1000 + n, ?2 + n % 2 * ?3"
+        " FROM numbers", app_id, time_travel.now() - 7 * DAY - HOUR, DAY)
     clean_up()
     assert stack.database.value("SELECT count(*) FROM zoom_log WHERE id < 0") == 0
+    assert stack.database.rows("SELECT count(*) AS left, min(meeting_id % 2) AS young FROM zoom_meetings"
+                               " WHERE app_id = ?", app_id) == [{"left": 12500, "young": 1}]
 
 
 def test_the_next_clean_up_is_an_hour_ahead(stack, clean_up):

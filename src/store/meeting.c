@@ -178,20 +178,29 @@ bool meeting_list(struct db *db, struct arena *arena, int64_t connection_id,
 	return true;
 }
 
+static const char last_of_next_sql[] = "SELECT meeting_id FROM zoom_meetings WHERE meeting_id > $1"
+				       " ORDER BY meeting_id LIMIT 1 OFFSET $2 - 1";
 /* A meeting's start or end confirms what is known of it. */
 static const char clean_up_sql[] =
-	"DELETE FROM zoom_meetings WHERE (meeting_id, app_id) IN"
-	" (SELECT meeting_id, app_id FROM zoom_meetings"
-	"  WHERE (known_at < $1 AND live_at < $1)"
-	"  OR (connection_id IS NULL AND known_at < $2 AND live_at < $2) LIMIT $3)";
+	"DELETE FROM zoom_meetings WHERE meeting_id > $1 AND meeting_id <= $2"
+	" AND ((known_at < $3 AND live_at < $3)"
+	"  OR (connection_id IS NULL AND known_at < $4 AND live_at < $4))";
 
 bool meeting_clean_up(struct db *db, instant before, instant forgotten_before, int limit,
-		      int64_t *removed, struct error *err)
+		      int64_t *after, struct error *err)
 {
+	SCOPED(statement_release) struct statement *find = db_statement(db, last_of_next_sql);
 	SCOPED(statement_release) struct statement *removal = db_statement(db, clean_up_sql);
+	int64_t last;
 
-	bind_int(removal, 1, before);
-	bind_int(removal, 2, forgotten_before);
-	bind_int(removal, 3, limit);
-	return statement_count(removal, removed, err);
+	bind_int(find, 1, *after);
+	bind_int(find, 2, limit);
+	if (!statement_number(find, &last, err))
+		return false;
+	bind_int(removal, 1, *after);
+	bind_int(removal, 2, last != 0 ? last : INT64_MAX);
+	bind_int(removal, 3, before);
+	bind_int(removal, 4, forgotten_before);
+	*after = last;
+	return statement_done(removal, err);
 }

@@ -51,8 +51,11 @@ bool meeting_list(struct db *db, struct arena *arena, int64_t connection_id,
 		  const struct page *page, struct meeting **meetings, int *count, bool *has_newer,
 		  bool *has_older, struct error *err) MUST_CHECK;
 
-/* Drops at most `limit` rows that nothing has confirmed since `before` (forgotten ones since forgotten_before). */
+/*
+ * Of the next `limit` rows after the meeting *after (0: from the first one on), drops those that nothing has
+ * confirmed since `before` (forgotten ones since forgotten_before). *after: where to go on; 0: there are no more.
+ */
 bool meeting_clean_up(struct db *db, instant before, instant forgotten_before, int limit,
-		      int64_t *removed, struct error *err) MUST_CHECK;
+		      int64_t *after, struct error *err) MUST_CHECK;
 
 #endif

@@ -41,6 +41,8 @@ CREATE INDEX zoom_oauth_connections_by_state ON zoom_oauth_connections (state, p
 CREATE INDEX zoom_oauth_connections_of_app ON zoom_oauth_connections (app_id, id);
 CREATE INDEX zoom_oauth_connections_of_app_by_state ON zoom_oauth_connections (app_id, state, id);
 
+DROP INDEX zoom_meetings_by_age;
+
 ALTER TABLE zoom_meeting_participants RENAME TO former_participants;
 CREATE TABLE zoom_meeting_participants (
 	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,

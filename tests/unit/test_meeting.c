@@ -280,53 +280,74 @@ static void meetings_are_listed_by_pages_without_the_forgotten(void **state)
 	assert_true(has_older);
 }
 
-static void what_nothing_has_confirmed_for_long_is_dropped_a_few_at_a_time(void **state)
+/* The next two rows. */
+static int64_t clean_up(struct db *db, instant before, instant forgotten_before, int64_t after)
+{
+	struct error err = {0};
+
+	must(meeting_clean_up(db, before, forgotten_before, 2, &after, &err), &err);
+	return after;
+}
+
+static void what_nothing_has_confirmed_for_long_is_dropped_wherever_it_is(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
-	int64_t removed;
 
 	(void)state;
-	for (int64_t meeting = 1; meeting <= 3; meeting++)
-		must(meeting_learn(database.db, TEST_APP, meeting, TEST_ADA, 100, &err), &err);
-	must(meeting_learn(database.db, TEST_APP, 4, TEST_ADA, 1000, &err), &err);
-	must(meeting_clean_up(database.db, 1000, 1000, 2, &removed, &err), &err);
-	assert_int_equal(removed, 2);
-	must(meeting_clean_up(database.db, 1000, 1000, 2, &removed, &err), &err);
-	assert_int_equal(removed, 1);
-	must(meeting_clean_up(database.db, 1000, 1000, 2, &removed, &err), &err);
-	assert_int_equal(removed, 0);
-	assert_int_equal(test_database_number(database.db, count_sql), 1);
+	for (int64_t meeting = 1; meeting <= 5; meeting++)
+		must(meeting_learn(database.db, TEST_APP, meeting, TEST_ADA,
+				   meeting % 2 != 0 ? 100 : 1000, &err),
+		     &err);
+	assert_int_equal(clean_up(database.db, 1000, 1000, 0), 2);
+	assert_int_equal(test_database_number(database.db, count_sql), 4);
+	assert_int_equal(clean_up(database.db, 1000, 1000, 2), 4);
+	assert_int_equal(test_database_number(database.db, count_sql), 3);
+	assert_int_equal(clean_up(database.db, 1000, 1000, 4), 0);
+	assert_int_equal(test_database_number(database.db, count_sql), 2);
+	assert_int_equal(clean_up(database.db, 1000, 1000, 0), 4);
+	assert_int_equal(clean_up(database.db, 1000, 1000, 4), 0);
+	assert_int_equal(test_database_number(database.db, count_sql), 2);
+}
+
+static void a_meeting_of_several_apps_is_cleaned_up_at_once(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+	struct error err = {0};
+
+	(void)state;
+	must(meeting_forget(database.db, TEST_APP, 1, 100, &err), &err);
+	must(meeting_forget(database.db, TEST_APP, 2, 100, &err), &err);
+	must(meeting_forget(database.db, TEST_OTHER_APP, 2, 100, &err), &err);
+	assert_int_equal(clean_up(database.db, 50, 101, 0), 2);
+	assert_int_equal(test_database_number(database.db, count_sql), 0);
 }
 
 static void forgotten_meetings_have_an_age_of_their_own(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
 	struct error err = {0};
-	int64_t removed;
 
 	(void)state;
-	learn(database.db, TEST_ADA, 100);
 	must(meeting_forget(database.db, TEST_APP, 1, 100, &err), &err);
-	must(meeting_clean_up(database.db, 50, 100, 10, &removed, &err), &err);
-	assert_int_equal(removed, 0);
-	must(meeting_clean_up(database.db, 50, 101, 10, &removed, &err), &err);
-	assert_int_equal(removed, 1);
+	learn(database.db, TEST_ADA, 100);
+	clean_up(database.db, 50, 100, 0);
+	assert_int_equal(test_database_number(database.db, count_sql), 2);
+	clean_up(database.db, 50, 101, 0);
+	assert_int_equal(test_database_number(database.db, count_sql), 1);
 	assert_int_equal(test_database_number(database.db, host_sql), TEST_ADA);
 }
 
 static void a_meeting_that_only_ended_is_kept_as_long_as_one_that_was_forgotten(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
-	struct error err = {0};
-	int64_t removed;
 
 	(void)state;
 	end(database.db, 100);
-	must(meeting_clean_up(database.db, 50, 100, 10, &removed, &err), &err);
-	assert_int_equal(removed, 0);
-	must(meeting_clean_up(database.db, 50, 101, 10, &removed, &err), &err);
-	assert_int_equal(removed, 1);
+	clean_up(database.db, 50, 100, 0);
+	assert_int_equal(test_database_number(database.db, count_sql), 1);
+	clean_up(database.db, 50, 101, 0);
+	assert_int_equal(test_database_number(database.db, count_sql), 0);
 }
 
 int main(void)
@@ -346,7 +367,8 @@ int main(void)
 		cmocka_unit_test(a_start_tells_who_the_host_is_and_that_the_meeting_is_live),
 		cmocka_unit_test(all_that_a_connection_hosts_is_removed_and_no_more),
 		cmocka_unit_test(meetings_are_listed_by_pages_without_the_forgotten),
-		cmocka_unit_test(what_nothing_has_confirmed_for_long_is_dropped_a_few_at_a_time),
+		cmocka_unit_test(what_nothing_has_confirmed_for_long_is_dropped_wherever_it_is),
+		cmocka_unit_test(a_meeting_of_several_apps_is_cleaned_up_at_once),
 		cmocka_unit_test(forgotten_meetings_have_an_age_of_their_own),
 		cmocka_unit_test(
 			a_meeting_that_only_ended_is_kept_as_long_as_one_that_was_forgotten),
