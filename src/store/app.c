@@ -325,8 +325,11 @@ bool app_note_verified_webhook(struct db *db, int64_t id, instant now, struct er
 	return note(db, note_verified_sql, id, now, err);
 }
 
+/* The latest, in whatever order they are stored, unless the clock was set back. */
 static const char note_rejected_sql[] =
-	"UPDATE zoom_oauth_apps SET last_rejected_webhook_at = $2 WHERE id = $1";
+	"UPDATE zoom_oauth_apps SET last_rejected_webhook_at = $2 WHERE id = $1"
+	" AND (last_rejected_webhook_at IS NULL"
+	"  OR last_rejected_webhook_at NOT BETWEEN $2 AND $2 + 60000000)";
 
 bool app_note_rejected_webhook(struct db *db, int64_t id, instant now, struct error *err)
 {

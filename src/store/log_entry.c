@@ -101,10 +101,11 @@ bool log_entry_add_event(struct db *db, const struct log_event *event, bool *is_
 	return statement_change(add, is_new, err);
 }
 
+/* Of those that come at once a later one may be stored first; one of later still was a wrong clock's. */
 static const char add_rejection_sql[] =
 	"INSERT INTO zoom_log (app_id, at, type, name) SELECT id, $2, $3, $4 FROM zoom_oauth_apps"
 	" WHERE id = $1 AND (last_rejected_webhook_at IS NULL"
-	"  OR last_rejected_webhook_at NOT BETWEEN $5 AND $2)";
+	"  OR last_rejected_webhook_at NOT BETWEEN $5 AND $6)";
 
 bool log_entry_add_rejection(struct db *db, int64_t app_id, const char *code, instant now,
 			     struct error *err)
@@ -116,6 +117,7 @@ bool log_entry_add_rejection(struct db *db, int64_t app_id, const char *code, in
 	bind_int(add, 3, LOG_EVENT_REJECTED);
 	bind_text(add, 4, code);
 	bind_int(add, 5, now - now % MINUTE);
+	bind_int(add, 6, now + MINUTE);
 	return statement_done(add, err);
 }
 

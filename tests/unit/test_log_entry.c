@@ -16,6 +16,8 @@
 #include <cmocka.h>
 
 static const char count_sql[] = "SELECT count(*) FROM zoom_log";
+static const char last_rejected_sql[] =
+	"SELECT last_rejected_webhook_at FROM zoom_oauth_apps WHERE id = 1";
 static const instant zooms_time = 5 * MINUTE;
 
 static bool add_event(struct db *db, int64_t app_id, const char *user_id, const char *body,
@@ -224,6 +226,36 @@ static void of_rejected_events_an_app_has_one_entry_a_minute(void **state)
 	assert_int_equal(test_database_number(database.db, count_sql), 3);
 }
 
+static void rejected_events_that_are_stored_in_another_order_than_they_came_are_one_entry_too(
+	void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+	static const instant came_at[] = {5, 3, 6, 4};
+
+	(void)state;
+	/* In the midst of a minute, and at the edge of one. */
+	for (size_t i = 0; i < COUNT_OF(came_at); i++)
+		reject(database.db, TEST_APP, MINUTE + 30 * SECOND + came_at[i] * MILLISECOND);
+	assert_int_equal(test_database_number(database.db, count_sql), 1);
+	for (size_t i = 0; i < COUNT_OF(came_at); i++)
+		reject(database.db, TEST_APP, 3 * MINUTE + (came_at[i] - 4) * MILLISECOND);
+	assert_int_equal(test_database_number(database.db, count_sql), 2);
+	assert_int_equal(test_database_number(database.db, last_rejected_sql),
+			 3 * MINUTE + 2 * MILLISECOND);
+}
+
+static void a_clock_that_was_set_back_keeps_no_rejected_event_out_of_the_log(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_rows_open();
+
+	(void)state;
+	reject(database.db, TEST_APP, HOUR);
+	reject(database.db, TEST_APP, MINUTE);
+	reject(database.db, TEST_APP, MINUTE + 1);
+	assert_int_equal(test_database_number(database.db, count_sql), 2);
+	assert_int_equal(test_database_number(database.db, last_rejected_sql), MINUTE + 1);
+}
+
 static void old_entries_are_dropped_a_few_at_a_time(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_rows_open();
@@ -265,6 +297,9 @@ int main(void)
 		cmocka_unit_test(of_a_connection_that_is_gone_nothing_is_added),
 		cmocka_unit_test(what_happened_to_a_connection_outlives_it_in_the_log_of_its_app),
 		cmocka_unit_test(of_rejected_events_an_app_has_one_entry_a_minute),
+		cmocka_unit_test(
+			rejected_events_that_are_stored_in_another_order_than_they_came_are_one_entry_too),
+		cmocka_unit_test(a_clock_that_was_set_back_keeps_no_rejected_event_out_of_the_log),
 		cmocka_unit_test(old_entries_are_dropped_a_few_at_a_time),
 		cmocka_unit_test(an_empty_log_is_clean),
 	};
