@@ -2,14 +2,17 @@
 there is no room for one more to wait, and where the bot has waited for its turn until its time was over."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
+from support.authorization import post_code
 from support.joiner import make_joiner
 from support.time_travel import expire_access_token, write
 from support.waiting import wait_until
+from support.zoom_user import connect_user
 
 BOTS = "/api/v1/bots"
 THREADS, ZOOM_THREADS = 8, 6  # a quarter is kept for what needs no Zoom
@@ -17,6 +20,7 @@ LARGE = b"{}".ljust(1_000_000)  # of such bodies there is room for 67; what is i
 OVER = THREADS  # for so many there is none: more than there are threads, so that none is kept
 NO_ROOM = {"status": None, "code": None, "tracking_id": None,
            "reason": "too many requests wait for Zoom already"}
+EXPIRED = {"code": 124, "message": "Access token is expired."}
 NO_TIME = NO_ROOM | {"reason": "there was no time left to ask Zoom"}
 
 
@@ -120,3 +124,38 @@ def test_who_has_waited_until_its_time_was_over_gets_its_answer_without_a_call(p
         assert first.result()["join_flow_reason"] == "timeout"
     assert zoom.count_requests(**late.who) == asked
     assert late.joins()
+
+
+def test_a_code_that_has_waited_until_its_time_was_over_is_not_spent(private_stack, zoom):
+    """Whoever posted it may have given up, and can post it again."""
+    stack = private_stack(HALLPASS_THREADS=2, HALLPASS_ZOOM_TIMEOUT_MS=4000)
+    api = stack.create_project().api
+    slow, late = (connect_user(api, zoom) for _ in range(2))
+    for user in (slow, late):
+        user.wait_for_sync()
+    who, late_id = [{"client_id": user.client_id} for user in (slow, late)], late.id
+    asked = zoom.count_requests(**who[1])
+    with ThreadPoolExecutor(2) as pool, zoom.fault(grant_type="refresh_token", hold="before", **who[0]), \
+            zoom.fault(path="/v2/users/me", delay_ms=1500, status=401, body=EXPIRED, **who[0]):
+        first = pool.submit(slow.authorize)
+        zoom.wait_for_requests(1, state="in_flight", path="/v2/users/me", **who[0])
+        second = pool.submit(late.authorize)
+        zoom.wait_for_requests(1, state="in_flight", grant_type="refresh_token", **who[0])
+        answer = second.result().must_be(504)
+        assert (answer.code, NO_TIME["reason"] in answer.json["error"]) == ("zoom_timeout", True)
+        first.result().must_be(504)
+    assert zoom.count_requests(**who[1]) == asked
+    assert post_code(api, late, late.code).must_be(201).json["id"] == late_id
+
+
+def test_an_app_that_waits_to_be_checked_is_answered_in_its_time(private_stack, zoom):
+    """One after another each would have its own time else."""
+    api = private_stack(HALLPASS_THREADS=2, HALLPASS_ZOOM_TIMEOUT_MS=2000).create_project().api
+    app = zoom.create_app()
+    register = {"client_id": app["client_id"], "client_secret": app["client_secret"]}
+    started = time.monotonic()
+    with ThreadPoolExecutor(4) as pool, zoom.fault(hold="before", times=None, client_id=app["client_id"]):
+        answers = list(pool.map(lambda _: api.post("/api/v1/zoom_oauth_apps", json=register), range(4)))
+    assert time.monotonic() - started < 4
+    assert {answer.must_be(504).code for answer in answers} == {"zoom_timeout"}
+    api.post("/api/v1/zoom_oauth_apps", json=register).must_be(201)

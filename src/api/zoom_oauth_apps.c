@@ -81,10 +81,12 @@ static bool check_with_zoom(const struct broker *broker, const char *client_id,
 			    const char *client_secret, struct error *err)
 {
 	const struct zoom_client_credentials pair = {client_id, client_secret};
+	const struct zoom_endpoint zoom = broker_zoom_until_deadline(broker);
 	struct zoom_failure failure;
 	struct error at_zoom;
 
-	if (zoom_oauth_check_client(&broker->zoom, broker->arena, &pair, &failure))
+	if (!broker_is_out_of_time(broker, &failure) &&
+	    zoom_oauth_check_client(&zoom, broker->arena, &pair, &failure))
 		return true;
 	zoom_failure_to_error(broker->arena, &failure, clock_now(broker->clock), &at_zoom);
 	if (zoom_failure_is_passing(&failure)) {

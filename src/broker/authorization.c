@@ -218,6 +218,15 @@ static bool exchange(struct broker *broker, const struct authorization_request *
 					  err);
 }
 
+/* Without any the code is left for the next post of it, and tokens that are there for that or for the worker. */
+static bool check_time_left(struct broker *broker, struct error *err)
+{
+	struct zoom_failure failure;
+
+	return !broker_is_out_of_time(broker, &failure) ||
+	       zoom_failure_to_error(broker->arena, &failure, clock_now(broker->clock), err);
+}
+
 bool authorization_run(struct broker *broker, const struct authorization_request *request,
 		       struct authorization_outcome *outcome, bool *is_final, struct error *err)
 {
@@ -236,7 +245,8 @@ bool authorization_run(struct broker *broker, const struct authorization_request
 	if (!is_ours)
 		return true;
 	failpoint("authorization.claimed");
-	if ((row.exchanged_at != 0 || exchange(broker, request, &row, err)) &&
+	if (check_time_left(broker, err) &&
+	    (row.exchanged_at != 0 || exchange(broker, request, &row, err)) &&
 	    settlement_run(broker, request, &row, &outcome->connection, is_final, err))
 		return true;
 	/* With tokens in the row the worker finishes it; without, the code may be sent again. */
