@@ -14,6 +14,7 @@ from support.processes import pids_of  # noqa: E402
 from support.secret_register import SecretRegister  # noqa: E402
 from support.stack import BUILD, ROOT, Stack, free_port  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
+from tls import Front  # noqa: E402
 
 REDIRECT_URI = "https://bench.example/callback"
 WEBHOOK_SECRET = "bench-webhook-secret"
@@ -26,31 +27,35 @@ def built(program):
     return path if path.exists() else sys.exit(f"{path} is not built: run make bench-programs")
 
 
-def run(program, *arguments, environment=None, timeout_s=RUN_S_MAX):
-    """One of the programs that print a line of JSON."""
-    done = subprocess.run([built(program), *map(str, arguments)], check=True, text=True, env=environment,
+def run(program, *arguments, environment=None, timeout_s=RUN_S_MAX, wrapper=()):
+    """One of the programs that print a line of JSON; `wrapper` is a command that starts it."""
+    done = subprocess.run([*wrapper, built(program), *map(str, arguments)], check=True, text=True, env=environment,
                           stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=timeout_s)
     return json.loads(done.stdout)
 
 
 class Upstream:
-    """Zoom's side: bench/upstream.c."""
+    """Zoom's side: bench/upstream.c, by itself or behind a tls.Front."""
 
-    def __init__(self, url):
-        self.url = url
+    def __init__(self, control_url, front=None):
+        self.control_url, self.url = control_url, front.url if front else control_url
+        self.wrapper = front.among_others if front else ()  # of what calls it
+        self.curl_wrapper = front.alone if front else ()  # curl reads them again for each connection
 
     @classmethod
     @contextmanager
-    def running(cls):
+    def running(cls, over_https=False):
         with subprocess.Popen([built("upstream")], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True) as process:
             try:
-                yield cls(process.stdout.readline().split()[1])
+                url = process.stdout.readline().split()[1]
+                with Front.running(url) if over_https else contextlib.nullcontext() as front:
+                    yield cls(url, front)
             finally:
                 process.stdin.close()  # which ends it
 
     def get(self, path):
-        with urllib.request.urlopen(f"{self.url}/_bench/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.control_url}/_bench/{path}", timeout=10) as answer:
             return json.load(answer)
 
     def delay(self, mint_ms=0, refresh_ms=0):
@@ -64,7 +69,7 @@ class Upstream:
         return run("curl_alone", f"{self.url}/v2/meetings/{FIRST_MEETING_ID + 1}"
                    "/jointoken/local_recording?bypass_waiting_room=true", callers, seconds,
                    "local-recording-token", "Authorization: Bearer access-1-0",
-                   "Accept: application/json")
+                   "Accept: application/json", wrapper=self.curl_wrapper)
 
 
 class Hallpass:
@@ -72,7 +77,7 @@ class Hallpass:
 
     def __init__(self, directory, upstream, users=20, bots=500, processes=1, **settings):
         self.directory, self.upstream = pathlib.Path(directory), upstream
-        self.stack = Stack(self.directory, SecretRegister(), processes=processes, **{
+        self.stack = Stack(self.directory, SecretRegister(), processes=processes, wrapper=upstream.wrapper, **{
             "HALLPASS_ZOOM_OAUTH_URL": f"{upstream.url}/oauth",
             "HALLPASS_ZOOM_API_URL": f"{upstream.url}/v2", "HALLPASS_LOG_LEVEL": "warn"} | settings)
         self.user_count, self.bot_count = users, bots

@@ -39,6 +39,7 @@ GOALS = {goal.name: goal for goal in (
     Goal("memory.idle_pss", "… idle, with shared pages shared out (PSS), of 60 MiB", 1),
     Goal("memory.busy", "… with 500 requests in flight, of 120 MiB", 1),
     Goal("memory.busy_pss", "… in flight, with shared pages shared out (PSS), of 120 MiB", 1),
+    Goal("memory.rested", "… and 25 s after those, beside idle after they have served", 1.05),
     Goal("cgi.one", "a connection read as plain CGI, beside an empty program", 3),
     Goal("scale", "each question to a large database, beside one of 1,000 connections", 1.5),
     Goal("webhooks.time", "notifications while 10 of 50 receivers hang or refuse, beside without those", 1.2),

@@ -13,6 +13,7 @@ import pytest
 from support.stack import BUILD, ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
+import tls  # noqa: E402
 from actors import empty_wal  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not (BUILD / "bench/load").exists(), reason="make bench-programs has not run")
@@ -36,7 +37,8 @@ def quick_rows(bench, results, timeout_s):
 
 def test_the_token_benchmark_gives_figures_and_sees_one_refresh(tmp_path):
     rows, goals = quick_rows("tokens", tmp_path, 120)
-    assert len(rows) == 11
+    assert len(rows) == (14 if tls.is_possible() else 11)
+    assert sum("over https" in row[0] for row in rows) == (3 if tls.is_possible() else 0)
     (refreshes,) = (row for row in rows if row[0].startswith("refreshes that Zoom sees"))
     assert refreshes[1] == "1 in each of 1 rounds"
     assert goals == {f"tokens.{name}" for name in ("latency", "burst", "others", "memory", "refreshes", "refreshed")}
@@ -54,11 +56,12 @@ def test_the_bot_benchmark_gives_figures_and_finds_every_acknowledged_bot_stored
 
 
 def test_the_memory_benchmark_gives_figures_of_every_program(tmp_path):
-    rows, goals = quick_rows("memory", tmp_path, 240)
+    rows, goals = quick_rows("memory", tmp_path, 400)
+    settings = 4 if tls.is_possible() else 2
     programs = {path.name for path in (BUILD / "cgi-bin").iterdir()} | {"worker"}
     assert {row[0].removeprefix("… ") for row in rows} >= programs
-    assert len(rows) == 2 * (5 + len(programs)) and goals == {f"memory.{name}" for name in (
-        "idle", "idle_pss", "busy", "busy_pss")}
+    assert len(rows) == settings * (5 + len(programs)) + settings // 2 and goals == {f"memory.{name}" for name in (
+        "idle", "idle_pss", "busy", "busy_pss", "rested")}
 
 
 def test_the_cgi_benchmark_gives_figures_of_good_answers(tmp_path):
