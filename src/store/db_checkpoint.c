@@ -71,26 +71,28 @@ static bool start_over(struct db_gate *gate, sqlite3 *handle)
 	sqlite3_busy_handler(handle, wait_briefly, NULL);
 	is_done = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) ==
 		  SQLITE_OK;
-	sqlite3_busy_timeout(handle, DB_BUSY_TIMEOUT_MS);
 	db_gate_leave(gate);
 	return is_done;
 }
 
-/* False where it is to be tried again. What keeps it from succeeding now, commits will meet with as well. */
+static void close_connection(struct db_connection **connection)
+{
+	db_connection_close(*connection);
+}
+
+/*
+ * On a connection of its own: who works would take another one in the place of one that it has, and fill that
+ * one's memory with pages, too. False where it is to be tried again. What keeps it from succeeding now, commits
+ * will meet with as well.
+ */
 static bool checkpoint(const struct checkpointer *checkpointer)
 {
-	SCOPED(db_close) struct db *db = NULL;
-	struct error ignored;
-	bool is_done;
+	SCOPED(close_connection)
+	struct db_connection *connection =
+		db_connection_open_again(checkpointer->path, checkpointer->gate);
 
-	if (!db_open(&db, checkpointer->path, checkpointer->gate, &ignored)) {
-		db = NULL;
-		return false;
-	}
-	is_done = catch_up(db->connection->handle) &&
-		  start_over(checkpointer->gate, db->connection->handle);
-	db_rest(db);
-	return is_done;
+	return connection->handle != NULL && catch_up(connection->handle) &&
+	       start_over(checkpointer->gate, connection->handle);
 }
 
 static void *work(void *argument)

@@ -126,6 +126,25 @@ static void what_a_reader_still_needs_stays_in_the_log_until_the_reader_is_gone(
 	assert_int_equal(test_notes_count(other), 8000);
 }
 
+/* Else each of the two would have filled its memory with pages. */
+static void checkpoints_take_no_connection_from_who_writes(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct error err = {0};
+
+	(void)state;
+	db_gate_checkpoint_aside(database.gate, CHECKPOINT_PAGES);
+	/* A temporary table is seen on the connection that made it, and nowhere else. */
+	must(db_script(database.db, "CREATE TEMP TABLE own (x)", &err), &err);
+	for (int i = 0; i < 12000; i += PAGES_AT_ONCE) {
+		must(db_script(database.db, "INSERT INTO own VALUES (1)", &err), &err);
+		add_notes(database.db, PAGES_AT_ONCE);
+		db_rest(database.db);
+	}
+	/* There were some. */
+	assert_in_range(log_pages(&database), CHECKPOINT_PAGES, DB_CHECKPOINT_PAGES / 2);
+}
+
 static void without_a_thread_for_it_the_log_is_short_as_well(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
@@ -205,6 +224,7 @@ int main(void)
 		cmocka_unit_test(the_log_stays_short_under_constant_writing_beside_a_reader),
 		cmocka_unit_test(
 			what_a_reader_still_needs_stays_in_the_log_until_the_reader_is_gone),
+		cmocka_unit_test(checkpoints_take_no_connection_from_who_writes),
 		cmocka_unit_test(without_a_thread_for_it_the_log_is_short_as_well),
 		cmocka_unit_test(a_process_that_is_killed_loses_nothing_that_was_committed),
 	};
