@@ -227,6 +227,7 @@ static bool claim(struct session *session, instant now, struct error *err)
 	return true;
 }
 
+/* Before others are taken up: a lease that is over, for the clock was set forward, is still the session's. */
 static bool renew(struct session *session, instant now, struct error *err)
 {
 	if (now < session->renew_at)
@@ -449,8 +450,8 @@ static bool take_turn(struct session *session, struct error *err)
 
 	session->context->arena = &arena;
 	worked = transaction_begin(&transaction, session->context->db, err) &&
-		 record_results(session, err) && claim(session, now, err) &&
-		 renew(session, now, err) && refill_all(session, now, err) &&
+		 record_results(session, err) && renew(session, now, err) &&
+		 claim(session, now, err) && refill_all(session, now, err) &&
 		 transaction_commit(&transaction, err);
 	if (worked)
 		settle(session);

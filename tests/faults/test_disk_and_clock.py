@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -17,6 +18,7 @@ from support.joiner import make_joiner
 from support.processes import kill, pids_of
 from support.runner import BOTS, Runner
 from support.waiting import wait_until
+from support.webhook_receiver import WebhookReceiver
 from test_kill_refresh import before_now
 
 HOUR_S = 3600
@@ -297,6 +299,33 @@ def test_a_clock_that_is_set_forward_takes_no_bot_from_a_runner_that_lives(stack
     assert not dead_is_found()
     wait_until(dead_is_found, 20, "the end of the bot whose runner is dead")
     assert living.read()["state"] == "joined_not_recording"
+
+
+def test_a_clock_that_is_set_forward_has_no_worker_take_up_a_webhook_that_it_has(stack, failpoint):
+    """To the clock its lease of the webhook is over, and a receiver that hangs is to have one post, not two."""
+    api = stack.create_project().api
+    released, hanging = threading.Event(), []
+
+    def hang(received):
+        hanging.append(received.path)
+        return 200 if released.wait(30) else 500
+
+    with WebhookReceiver(hang) as slow, WebhookReceiver() as fast:
+        api.post("/api/v1/webhooks", json={"url": slow.url, "triggers": ["bot.state_change"]}).must_be(201)
+        other = api.post("/api/v1/webhooks", json={"url": fast.url, "triggers": ["zoom_oauth_app.state_change"]})
+        for _ in range(3):
+            api.post(BOTS, json={"meeting_url": "https://zoom.us/j/85512345678"}).must_be(201)
+            assert Runner(api).claim()
+        try:
+            wait_until(lambda: hanging, what="the post that hangs")
+            failpoint.set_clock_error(2 * 60)
+            for count in 1, 2, 3:
+                api.post(f"/api/v1/webhooks/{other.must_be(201).json['id']}/test").must_be(202)
+                fast.wait(count, timeout=10)
+            assert len(hanging) == 1
+        finally:
+            released.set()
+        wait_until(lambda: len(hanging) == 3, what="the others")
 
 
 @pytest.mark.parametrize("process", REFRESHERS)
