@@ -1,8 +1,10 @@
 """All pages: what they name is there."""
 
+import json
 import re
 
 import pytest
+import yaml
 
 from support.stack import ROOT
 
@@ -21,3 +23,10 @@ def test_pages_name_files_that_are_there(page):
 def test_pages_link_to_pages_that_are_there(page):
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
         assert ((ROOT / page).parent / link).exists(), f"{page} links to {link}"
+
+
+def test_the_readme_shows_the_answer_of_zoom_tokens_with_all_its_fields():
+    shown = json.loads(re.search(r'^    (\{"join_flow":.*?\})$', (ROOT / "README.md").read_text(),
+                                 re.MULTILINE | re.DOTALL)[1])
+    described = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())["components"]["schemas"]["ZoomTokens"]
+    assert set(shown) == set(described["required"]) == set(described["properties"])
