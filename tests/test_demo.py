@@ -198,7 +198,7 @@ def test_on_a_terminal_it_is_in_colour_and_stays_until_ctrl_c(tmp_path):
         assert told in text
     assert folder.is_dir() and processes_in(folder)
     terminal.press_ctrl_c()
-    assert terminal.end() == 0
+    assert terminal.end() == 0, terminal.text
     assert "Traceback" not in terminal.text
     assert_nothing_is_left(tmp_path, text)
 
@@ -207,7 +207,7 @@ def test_it_has_no_colour_where_none_is_wanted(tmp_path):
     terminal = Terminal(tmp_path, NO_COLOR="1")
     assert "\033" not in terminal.read(until="until Ctrl-C")
     terminal.press_ctrl_c()
-    assert terminal.end() == 0
+    assert terminal.end() == 0, terminal.text
 
 
 @pytest.mark.parametrize("told", ["stage door", "a recording bot", "Somebody who"])
@@ -215,7 +215,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path, told):
     terminal = Terminal(tmp_path)
     terminal.read(until=told)
     terminal.press_ctrl_c()
-    assert terminal.end() == 128 + signal.SIGINT
+    assert terminal.end() == 128 + signal.SIGINT, terminal.text
     assert "Traceback" not in terminal.text
     assert_nothing_is_left(tmp_path, terminal.text)
 
