@@ -171,3 +171,50 @@ bool webhook_post_record(struct webhook_post *post, const struct context *contex
 	return post->has_failed ? webhook_note_failure(db, &webhook, err)
 				: webhook_note_success(db, webhook.id, err);
 }
+
+static void log_result(const struct log *log, const struct webhook_post *post)
+{
+	const struct log_field fields[] = {
+		{"webhook", post->webhook_id, 0},
+		{"delivery", post->delivery.public_id, 0},
+		{"trigger", post->delivery.trigger, 0},
+		{"attempt", NULL, post->delivery.attempts + 1},
+		{"status", NULL, post->outcome.status},
+		{"duration_ms", NULL, (post->ended_at - post->began_at) / MILLISECOND},
+		{post->outcome.error[0] != '\0' ? "error" : NULL, post->outcome.error, 0},
+		{NULL, NULL, 0},
+	};
+	const struct log_field disabling[] = {
+		{"webhook", post->webhook_id, 0},
+		{"reason", post->disabled_reason, 0},
+		{NULL, NULL, 0},
+	};
+
+	if (post->webhook_id == NULL)
+		return;
+	log_write(log, post->has_failed ? LOG_WARN : LOG_INFO, "delivery", fields);
+	if (post->disabled_reason != NULL)
+		log_write(log, LOG_WARN, "webhook disabled", disabling);
+}
+
+static void count_result(struct tallies *tallies, const struct webhook_post *post)
+{
+	char labels[TALLY_NAME_BYTES];
+	const char *outcome;
+
+	if (post->webhook_id == NULL)
+		outcome = "webhook_removed";
+	else if (!post->has_failed)
+		outcome = "delivered";
+	else
+		outcome = strcmp(post->state, "pending") == 0 ? "retry" : "given_up";
+	snprintf(labels, sizeof(labels), "trigger=\"%s\",outcome=\"%s\"", post->delivery.trigger,
+		 outcome);
+	tally_add(tallies, "hallpass_webhook_deliveries_total", labels);
+}
+
+void webhook_post_tell(const struct webhook_post *post, const struct process *process)
+{
+	log_result(&process->log, post);
+	count_result(process->tallies, post);
+}

@@ -18,7 +18,7 @@ struct webhook_post {
 	instant began_at, ended_at;
 	bool is_over; /* and outcome is good */
 	struct http_outcome outcome;
-	/* By webhook_post_record(), for the log and the counts: */
+	/* By webhook_post_record(), for webhook_post_tell(): */
 	bool has_failed;
 	const char *state;      /* of the delivery now: one of delivery_states */
 	const char *webhook_id; /* public; NULL: the webhook is gone */
@@ -40,5 +40,8 @@ void webhook_post_start(struct webhook_post *post, void *tag, const struct conte
  */
 bool webhook_post_record(struct webhook_post *post, const struct context *context,
 			 struct error *err) MUST_CHECK;
+
+/* To the log and the counts, once what was written of it is on the disk. */
+void webhook_post_tell(const struct webhook_post *post, const struct process *process);
 
 #endif
