@@ -1,10 +1,17 @@
 /* What crypto.c and authorities.c call of OpenSSL, which is loaded with the first call: base/late_library.h. */
-#include "base/late_library.h"
+#include "base/late_openssl.h"
 
+#include "base/late_library.h"
+#include "base/secret_memory.h"
+
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
 #include <openssl/params.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #define TEXT(value)    #value
 #define TEXT_OF(value) TEXT(value)
@@ -14,8 +21,49 @@
 #define LATE_OF(library, function)                                                      \
 	({                                                                              \
 		static void *_Atomic loaded;                                            \
+		late_openssl_begin();                                                   \
 		(typeof(function) *)late_library_function(&loaded, library, #function); \
 	})
+
+/* As malloc() of OpenSSL's own, which gives nothing for nothing. */
+static void *allocate(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return size > 0 ? malloc(size) : NULL;
+}
+
+static void release(void *memory, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	secret_memory_free(memory);
+}
+
+static void *reallocate(void *memory, size_t size, const char *file, int line)
+{
+	if (size > 0)
+		return secret_memory_realloc(memory, size);
+	release(memory, file, line);
+	return NULL;
+}
+
+static void set_memory_functions(void)
+{
+	typeof(CRYPTO_set_mem_functions) *set;
+	static void *_Atomic loaded;
+
+	set = (typeof(set))late_library_function(&loaded, LIBCRYPTO, "CRYPTO_set_mem_functions");
+	if (set(allocate, reallocate, release) != 1)
+		fprintf(stderr, "hallpass: OpenSSL began before us: its memory is not wiped\n");
+}
+
+void late_openssl_begin(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, set_memory_functions);
+}
 
 EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void)
 {

@@ -10,7 +10,10 @@
 /* Whatever the system's settings are. At the start of a program, before it reads a secret. */
 void secret_memory_forbid_core_dumps(void);
 
-/* free() and realloc(), of memory that malloc() or these gave; what is given back is wiped. */
+/*
+ * free() and realloc(), of memory that malloc() or these gave; what is given back is wiped. Of large memory the
+ * pages go back to the kernel for that, so that a buffer of which little was used does not cost all of it.
+ */
 void secret_memory_free(void *memory);
 void *secret_memory_realloc(void *memory, size_t size);
 

@@ -1,5 +1,6 @@
 /* What client.c and sender.c call of libcurl, which is loaded with the first call: base/late_library.h. */
 #include "base/late_library.h"
+#include "base/late_openssl.h"
 #include "base/secret_memory.h"
 
 #include <curl/curl.h>
@@ -17,6 +18,7 @@
 /* Whoever begins: what curl sends and receives are secrets and tokens, which its buffers are not to keep. */
 CURLcode curl_global_init(long flags)
 {
+	late_openssl_begin();
 	return LATE(curl_global_init_mem)(flags, malloc, secret_memory_free, secret_memory_realloc,
 					  strdup, calloc);
 }

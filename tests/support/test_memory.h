@@ -13,4 +13,7 @@
  */
 bool test_memory_still_holds(uintptr_t place, size_t size, const char *text);
 
+/* Whether that is never so of what OpenSSL gives back, which has to be loaded. */
+bool test_memory_is_wiped_by_openssl(void);
+
 #endif

@@ -2,6 +2,7 @@
 #include "base/version.h"
 #include "http/client.h"
 #include "support/http_peer.h"
+#include "support/test_memory.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -463,6 +464,18 @@ static void the_authorities_are_not_read_again_for_each_connection(void **state)
 	close_tls_fixture(&tls);
 }
 
+/* It is told to before curl begins with it, after which it would not listen. */
+static void tls_wipes_the_memory_that_it_gives_back(void **state)
+{
+	struct tls_fixture tls;
+
+	(void)state;
+	open_tls_fixture(&tls);
+	assert_false(call(&tls.fixture, (struct http_call){.url = tls.url}));
+	assert_true(test_memory_is_wiped_by_openssl());
+	close_tls_fixture(&tls);
+}
+
 static void a_connection_dropped_without_an_answer_counts_as_sent(void **state)
 {
 	const struct peer_answer answers[] = {
@@ -661,6 +674,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_does_not_exist_was_not_sent),
 		cmocka_unit_test(a_failed_handshake_was_not_sent),
 		cmocka_unit_test(a_certificate_that_nobody_vouches_for_is_refused),
+		cmocka_unit_test(tls_wipes_the_memory_that_it_gives_back),
 		cmocka_unit_test(the_authorities_are_not_read_again_for_each_connection),
 		cmocka_unit_test(a_connection_dropped_without_an_answer_counts_as_sent),
 		cmocka_unit_test(an_answer_that_breaks_off_is_refused),

@@ -2,18 +2,22 @@
 
 #include "base/error.h"
 #include "base/key_file.h"
+#include "base/late_openssl.h"
 #include "serve/process.h"
 #include "support/must.h"
 #include "support/test_database.h"
 #include "support/test_memory.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -53,6 +57,40 @@ static void what_is_freed_is_wiped(void **state)
 	secret_memory_free(NULL);
 }
 
+static size_t pages_in_memory(uintptr_t place, size_t size)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = place / page * page;
+	unsigned char in_memory[64];
+	const size_t pages = (place + size - first + page - 1) / page;
+	size_t count = 0;
+
+	assert_true(pages <= sizeof(in_memory));
+	assert_return_code(mincore((void *)first, pages * page, in_memory), errno);
+	for (size_t i = 0; i < pages; i++)
+		count += in_memory[i] & 1;
+	return count;
+}
+
+static void what_is_large_is_wiped_and_its_pages_are_given_back(void **state)
+{
+	enum { BYTES = 100000, STEP = 1000 };
+	char *large = malloc(BYTES), *behind = malloc(1);
+	const uintptr_t place = (uintptr_t)large;
+
+	(void)state;
+	for (size_t i = 0; i + STEP <= BYTES; i += STEP)
+		memcpy(large + i, secret, sizeof(secret));
+	memcpy(large + BYTES - sizeof(secret), secret, sizeof(secret));
+	assert_true(pages_in_memory(place, BYTES) > 20);
+	secret_memory_free(large);
+#ifndef __SANITIZE_ADDRESS__
+	/* Those at its ends belong to others as well. */
+	assert_in_range(pages_in_memory(place, BYTES), 1, 3);
+#endif
+	expect_wiped(place, BYTES);
+	free(behind);
+}
+
 static void what_moves_keeps_its_text_and_leaves_none_behind(void **state)
 {
 	char *text = strdup(secret);
@@ -68,6 +106,15 @@ static void what_moves_keeps_its_text_and_leaves_none_behind(void **state)
 	assert_non_null(text);
 	secret_memory_free(text);
 	expect_wiped(place, sizeof(secret));
+}
+
+/* Keys, for one, and what a call over TLS receives. */
+static void what_openssl_gives_back_is_wiped(void **state)
+{
+	(void)state;
+	late_openssl_begin();
+	late_openssl_begin();
+	assert_true(test_memory_is_wiped_by_openssl());
 }
 
 static uintptr_t give_back_json(size_t *size)
@@ -112,7 +159,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_freed_plainly_would_be_found),
 		cmocka_unit_test(what_is_freed_is_wiped),
+		cmocka_unit_test(what_is_large_is_wiped_and_its_pages_are_given_back),
 		cmocka_unit_test(what_moves_keeps_its_text_and_leaves_none_behind),
+		cmocka_unit_test(what_openssl_gives_back_is_wiped),
 		cmocka_unit_test(every_process_wipes_its_json_and_forbids_core_dumps),
 	};
 
