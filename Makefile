@@ -143,14 +143,15 @@ $(addprefix bench-,$(BENCHES)):
 
 # ctuuninitvar takes the address of an out-parameter for a use of its value.
 lint:
-	clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
-	shellcheck scripts/* .ci/run tests/house/units tests/house/tidy tests/model/run tests/fuzz/run \
+	@echo "  LINT clang-format, shellcheck, floors, cppcheck, clang-tidy, and what gcc and clang warn of"
+	@clang-format --dry-run -Werror $(shell find src cgi-bin tests bench -name '*.[ch]')
+	@shellcheck scripts/* .ci/run tests/house/units tests/house/tidy tests/model/run tests/fuzz/run \
 		packaging/make-deb packaging/systemd/make-units packaging/cgi/make-cgi-bundle packaging/cgi/run \
 		tests/packaging/boot
-	tests/house/floors
-	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
+	@tests/house/floors
+	@cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 		--suppress=ctuuninitvar -Isrc src cgi-bin
-	tests/house/tidy $(wildcard src/*/*.c cgi-bin/*.c)
+	@tests/house/tidy $(wildcard src/*/*.c cgi-bin/*.c)
 	$(SUBMAKE) all units BUILD=$(BUILD)/lint-gcc CC=gcc CFLAGS='-O2 -Werror' ANALYZER=-fanalyzer
 	$(SUBMAKE) all units fuzzers BUILD=$(BUILD)/lint-clang CC=clang CFLAGS='-O2 -Werror'
 
