@@ -11,6 +11,7 @@ import pytest
 from support.authorization import post_code
 from support.joiner import make_joiner
 from support.time_travel import expire_access_token, write
+from support.token_callback import TokenCallback, attendee_body
 from support.waiting import wait_until
 from support.zoom_user import connect_user
 
@@ -104,6 +105,28 @@ def test_where_there_is_no_room_no_refresh_is_begun_nor_waited_for(crowd):
         must_be_standard(crowd.ask(crowd.other.bot, raw=LARGE), "timeout", NO_ROOM)
     assert (crowd.host.refreshes(), crowd.other.refreshes()) == (1, 0)
     assert crowd.other.joins()
+
+
+def test_where_there_is_no_room_to_wait_a_bot_engine_is_told_that_there_is_no_token(private_stack, zoom):
+    """Who waits has its answer before Zoom's, too, for an engine has no more patience: all hear the same."""
+    stack = private_stack(HALLPASS_THREADS=THREADS, HALLPASS_ZOOM_TIMEOUT_MS=25000)
+    api = stack.create_project().api
+    host = make_joiner(stack, zoom, api)
+    attendee = TokenCallback(api, stack.anonymous, "attendee")
+    body = json.dumps(attendee_body(host.meeting["join_url"], {"zoom_oauth_connection_id": host.id})).ljust(len(LARGE))
+
+    def turned_away():
+        lines = (stack.directory / "logs/token_callbacks.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if NO_ROOM["reason"] in line]
+
+    with ThreadPoolExecutor(ZOOM_THREADS + 67 + OVER) as pool:
+        with zoom.fault(hold="before", times=None, client_id=host.who["client_id"]):
+            answers = [pool.submit(attendee.post, "zoom_tokens_url", body)
+                       for _ in range(ZOOM_THREADS + 67 + OVER)]
+            wait_until(turned_away, what="one for which there is no room")
+        assert all(each.result().must_be(200) for each in answers)
+    assert all((line["status"], line["code"]) == (200, "timeout") for line in turned_away())
+    assert {} in [each.result().json for each in answers]
 
 
 def test_who_has_waited_until_its_time_was_over_gets_its_answer_without_a_call(private_stack, zoom):
