@@ -20,6 +20,12 @@ def threads_of(stack):
     return len(os.listdir(f"/proc/{pid}/task")) - 1
 
 
+def connections_of(pid):
+    """Without the socket that it listens on, which is its standard input."""
+    files = (pathlib.Path(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd") if name != "0")
+    return sum(os.readlink(file).startswith("socket:") for file in files)
+
+
 @contextlib.contextmanager
 def silent_connections(stack, count):
     """Each keeps a thread that waits for its request."""
@@ -101,3 +107,16 @@ def test_the_end_comes_while_threads_are_still_being_started(private_stack):
         wait_until(lambda: pid not in pids_of(stack, PROGRAM), what="its end")
     wait_until(lambda: pids_of(stack, PROGRAM), what="another one")
     stack.create_project().api.get(PATH).must_be(200)
+
+
+def test_the_end_comes_where_a_kept_connection_was_closed_last(private_stack):
+    """Whoever hears of that has the turn to accept, and has to tell those who wait for it."""
+    stack = private_stack()
+    (pid,) = pids_of(stack, PROGRAM)
+    for _ in range(3):
+        with KeptConnection(stack.directory / f"sockets/{PROGRAM}.sock") as connection:
+            assert connection.get(PATH) == 401
+    wait_until(lambda: connections_of(pid) == 0, what="the end of all connections")
+    assert threads_of(stack) > 1
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: pid not in pids_of(stack, PROGRAM), what="its end")

@@ -232,7 +232,7 @@ static bool serve_next(struct responder *responder, struct seat *seat, struct co
 
 	if (connection < 0)
 		seats_be_over(&responder->seats);
-	if (!is_kept)
+	if (connection < 0 || !is_kept)
 		seat_pass_turn(seat);
 	if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
 		serve_or_park(responder, context, visit);

@@ -42,6 +42,10 @@ class KeptConnection:
         self.send(path, body, headers)
         return self.read_status()
 
+    def get(self, path):
+        self.socket.sendall(self.request(path, b"", {}, "GET"))
+        return self.read_status()
+
     def send(self, path, body, headers):
         self.socket.sendall(self.request(path, body, headers))
 
@@ -52,8 +56,8 @@ class KeptConnection:
         self.socket.shutdown(socket.SHUT_RDWR)
 
     @staticmethod
-    def request(path, body, headers):
-        variables = {"REQUEST_METHOD": "POST", "REQUEST_URI": path, "PATH_INFO": path, "QUERY_STRING": "",
+    def request(path, body, headers, method="POST"):
+        variables = {"REQUEST_METHOD": method, "REQUEST_URI": path, "PATH_INFO": path, "QUERY_STRING": "",
                      "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
         variables |= {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
         return (
