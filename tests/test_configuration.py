@@ -162,6 +162,26 @@ def see_threads(installation, settings=None, environment=None):
             process.communicate(timeout=10)
 
 
+LASTING_S = 3
+
+
+def see_end(installation, settings=None, environment=None):
+    """Whether a responder that serves FastCGI ends while nobody asks it for anything."""
+    installation.write(installation.good | (settings or {}))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")
+        listener.listen()
+        process = subprocess.Popen([BUILD / "cgi-bin/status"], stdin=listener, stderr=subprocess.DEVNULL,
+                                   env={"HALLPASS_CONFIG": str(installation.file)} | (environment or {}))
+        try:
+            return process.wait(LASTING_S)
+        except subprocess.TimeoutExpired:
+            return "it stays"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
 ready = see_answer("status", "GET", "/ready")
 KEYS = {
     "database": ("{directory}/hallpass.db", 200, "{directory}/missing.db", 503, ready),
@@ -174,6 +194,7 @@ KEYS = {
     "webhook_tolerance_s": ("1000", 200, "800", 401, see_webhook_tolerance),
     "metrics_from": ("203.0.113.0/24", 200, "192.0.2.7", 404, see_metrics_from),
     "threads": ("3", 3, "5", 5, see_threads),
+    "idle_exit_s": ("1", 0, "0", "it stays", see_end),
     "log_level": ("info", "json", "error", "nothing", see_log),
     "log_format": ("json", "json", "text", "text", see_log),
 }
@@ -256,7 +277,8 @@ BAD_VALUES = {
     "zoom_oauth_url": ["", "zoom.us/oauth"], "zoom_api_url": ["", "//api.zoom.us"],
     "zoom_timeout_ms": ["", "99", "120001", "10s", "-1", "1e3", "99999999999999999999"],
     "webhook_tolerance_s": ["0", "86401", "ten"], "allow_private_urls": ["", "yes", "1", "True"],
-    "metrics_from": ["localhost", "10.0.0.0/33", "10.0.0.0/8,127.0.0.1"], "threads": ["0", "1025", "many"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
+    "metrics_from": ["localhost", "10.0.0.0/33", "10.0.0.0/8,127.0.0.1"], "threads": ["0", "1025", "many"],
+    "idle_exit_s": ["", "-1", "86401", "never"], "log_level": ["", "verbose", "INFO"], "log_format": ["", "xml"],
 }
 
 

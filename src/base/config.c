@@ -44,6 +44,7 @@ static const struct setting settings[] = {
 	{FIELD(allow_private_urls), .type = VALUE_FLAG, .value_default = "false"},
 	{FIELD(metrics_from), .type = VALUE_NETWORKS, .value_default = ""},
 	{FIELD(threads), .type = VALUE_NUMBER, .value_default = "64", .min = 1, .max = 1024},
+	{FIELD(idle_exit_s), .type = VALUE_NUMBER, .value_default = "0", .min = 0, .max = 86400},
 	{FIELD(log_level), .type = VALUE_CHOICE, .value_default = "info", .choices = log_levels},
 	{FIELD(log_format), .type = VALUE_CHOICE, .value_default = "json", .choices = log_formats},
 };

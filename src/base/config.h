@@ -26,8 +26,9 @@ struct config {
 	bool allow_private_urls;
 	char metrics_from[CONFIG_TEXT_BYTES]; /* networks that may ask for /metrics; empty: none */
 	long threads;
-	long log_level;  /* enum log_level */
-	long log_format; /* enum log_format */
+	long idle_exit_s; /* 0: never */
+	long log_level;   /* enum log_level */
+	long log_format;  /* enum log_format */
 };
 
 /*

@@ -1,5 +1,7 @@
 #include "serve/intake.h"
 
+#include "base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,9 +25,11 @@ static void watch(const struct intake *intake, int descriptor)
 	assert(result == 0);
 }
 
-void intake_open(struct intake *intake, int listening)
+void intake_open(struct intake *intake, int listening, int64_t idle_ms)
 {
-	*intake = (struct intake){.listening = listening};
+	*intake = (struct intake){.listening = listening,
+				  .idle_ms = idle_ms,
+				  .idle_since_ms = clock_monotonic_ms()};
 	pthread_mutex_init(&intake->lock, NULL);
 	intake->poll = epoll_create1(EPOLL_CLOEXEC);
 	intake->stop_event = eventfd(0, EFD_CLOEXEC);
@@ -43,6 +47,27 @@ void intake_close(struct intake *intake)
 	pthread_mutex_destroy(&intake->lock);
 }
 
+/* With the lock. */
+static void count_closed(struct intake *intake)
+{
+	assert(intake->open_count > 0);
+	if (--intake->open_count == 0)
+		intake->idle_since_ms = clock_monotonic_ms();
+}
+
+void intake_forget(struct intake *intake)
+{
+	pthread_mutex_lock(&intake->lock);
+	count_closed(intake);
+	pthread_mutex_unlock(&intake->lock);
+}
+
+static void close_connection(struct intake *intake, int connection)
+{
+	close(connection);
+	intake_forget(intake);
+}
+
 /* -1 where another process was faster. */
 static int accept_new(struct intake *intake)
 {
@@ -57,11 +82,11 @@ static int accept_new(struct intake *intake)
 		return -1;
 	}
 	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-	if (connection < INTAKE_FILES_MAX) {
-		pthread_mutex_lock(&intake->lock);
+	pthread_mutex_lock(&intake->lock);
+	intake->open_count++;
+	if (connection < INTAKE_FILES_MAX)
 		intake->states[connection] = INTAKE_NEW;
-		pthread_mutex_unlock(&intake->lock);
-	}
+	pthread_mutex_unlock(&intake->lock);
 	return connection;
 }
 
@@ -86,7 +111,7 @@ static int take_kept(struct intake *intake, const struct epoll_event *event)
 		return -1;
 	if (event->events == EPOLLIN || has_sent(connection))
 		return connection;
-	close(connection);
+	close_connection(intake, connection);
 	return -1;
 }
 
@@ -100,10 +125,12 @@ static int take_last(struct intake *intake)
 		if (intake->states[i] != INTAKE_IDLE)
 			continue;
 		intake->states[i] = INTAKE_SERVED;
-		if (has_sent(i))
+		if (has_sent(i)) {
 			taken = i;
-		else
+		} else {
 			close(i);
+			count_closed(intake);
+		}
 	}
 	pthread_mutex_unlock(&intake->lock);
 	return taken;
@@ -113,6 +140,56 @@ static int take_next(struct intake *intake, const struct epoll_event *event, boo
 {
 	*is_kept = event->data.fd != intake->listening;
 	return *is_kept ? take_kept(intake, event) : accept_new(intake);
+}
+
+/* For epoll_wait(): how long it may go on without anybody. Who has a connection closes it some time. */
+static int idle_ms_left(struct intake *intake)
+{
+	int64_t left = intake->idle_ms;
+
+	if (intake->idle_ms == 0)
+		return -1;
+	pthread_mutex_lock(&intake->lock);
+	if (intake->open_count == 0)
+		left += intake->idle_since_ms - clock_monotonic_ms();
+	pthread_mutex_unlock(&intake->lock);
+	return left > 0 ? (int)left : 0;
+}
+
+static void end_if_idle(struct intake *intake)
+{
+	if (idle_ms_left(intake) != 0)
+		return;
+	pthread_mutex_lock(&intake->lock);
+	intake->is_idle = true;
+	pthread_mutex_unlock(&intake->lock);
+}
+
+bool intake_is_idle(struct intake *intake)
+{
+	bool is_idle;
+
+	pthread_mutex_lock(&intake->lock);
+	is_idle = intake->is_idle;
+	pthread_mutex_unlock(&intake->lock);
+	return is_idle;
+}
+
+/*
+ * False once it is over for idleness. Only who waits here accepts, and nobody has a connection then: so
+ * nothing is under way, and who comes from then on stays in the socket's queue for the next process.
+ */
+static bool wait_for_event(struct intake *intake, struct epoll_event *event)
+{
+	while (!intake_is_idle(intake)) {
+		const int count = epoll_wait(intake->poll, event, 1, idle_ms_left(intake));
+
+		if (count > 0)
+			return true;
+		assert(count == 0 || errno == EINTR);
+		end_if_idle(intake);
+	}
+	return false;
 }
 
 /*
@@ -129,9 +206,7 @@ int intake_next(struct intake *intake, bool *is_kept)
 	if (intake->was_kept && intake->has_new)
 		connection = accept_new(intake);
 	while (connection < 0) {
-		while (epoll_wait(intake->poll, &event, 1, -1) < 0)
-			assert(errno == EINTR);
-		if (event.data.fd == intake->stop_event)
+		if (!wait_for_event(intake, &event) || event.data.fd == intake->stop_event)
 			return take_last(intake);
 		connection = take_next(intake, &event, is_kept);
 	}
@@ -161,7 +236,7 @@ void intake_keep(struct intake *intake, int connection)
 		intake->states[connection] = INTAKE_IDLE;
 	pthread_mutex_unlock(&intake->lock);
 	if (!is_kept)
-		close(connection);
+		close_connection(intake, connection);
 }
 
 void intake_stop(struct intake *intake)

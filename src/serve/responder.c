@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -85,6 +86,8 @@ static void finish(struct responder *responder, struct visit *visit)
 	FCGX_Free(fcgi, visit->is_broken || !fcgi->keepConnection);
 	if (fcgi->ipcFd >= 0)
 		intake_keep(&responder->intake, fcgi->ipcFd);
+	else
+		intake_forget(&responder->intake);
 }
 
 static void answer(struct responder *responder, struct visit *visit)
@@ -154,9 +157,10 @@ static void serve(struct responder *responder, struct context *context, struct v
 		db_rest(context->db);
 }
 
-static void release_visit(struct visit *visit)
+static void release_visit(struct responder *responder, struct visit *visit)
 {
 	FCGX_Free(&visit->fcgi, 1);
+	intake_forget(&responder->intake);
 	free(visit);
 }
 
@@ -176,7 +180,7 @@ static struct visit *read_visit(struct responder *responder, int connection)
 	visit->fcgi.ipcFd = connection;
 	visit->fcgi.keepConnection = 1;
 	if (FCGX_Accept_r(&visit->fcgi) != 0) {
-		release_visit(visit);
+		release_visit(responder, visit);
 		return NULL;
 	}
 	/* Its buffer is the third that each request under way would have, and nothing goes there. */
@@ -223,6 +227,14 @@ static void serve_or_park(struct responder *responder, struct context *context, 
 	}
 }
 
+/* Whom nobody has asked to end, because it is idle, asks itself, and so ends as any other does. */
+static void be_over(struct responder *responder)
+{
+	seats_be_over(&responder->seats);
+	if (intake_is_idle(&responder->intake))
+		kill(getpid(), SIGTERM);
+}
+
 /* A connection that is new may be slow to send; one that is kept is not. False when nothing comes any more. */
 static bool serve_next(struct responder *responder, struct seat *seat, struct context *context)
 {
@@ -231,7 +243,7 @@ static bool serve_next(struct responder *responder, struct seat *seat, struct co
 	const int connection = intake_next(&responder->intake, &is_kept);
 
 	if (connection < 0)
-		seats_be_over(&responder->seats);
+		be_over(responder);
 	if (connection < 0 || !is_kept)
 		seat_pass_turn(seat);
 	if (connection >= 0 && (visit = read_visit(responder, connection)) != NULL)
@@ -266,6 +278,18 @@ static void *serve_visits(void *argument)
 	return NULL;
 }
 
+static void say_why_it_ends(struct responder *responder)
+{
+	const struct process *process = responder->process;
+	const struct log_field fields[] = {
+		{"idle_exit_s", NULL, process->config.idle_exit_s},
+		{NULL, NULL, 0},
+	};
+
+	if (intake_is_idle(&responder->intake))
+		log_write(&process->log, LOG_INFO, "ends, idle", fields);
+}
+
 static int serve_fcgi(struct responder *responder)
 {
 	sigset_t signals;
@@ -279,6 +303,7 @@ static int serve_fcgi(struct responder *responder)
 		return EXIT_FAILURE;
 	while (sigwait(&signals, &signal_number) != 0)
 		;
+	say_why_it_ends(responder);
 	intake_stop(&responder->intake);
 	seats_wait(&responder->seats);
 	return EXIT_SUCCESS;
@@ -353,7 +378,7 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;
 	db_gate_checkpoint_aside(process.gate, DB_CHECKPOINT_PAGES);
-	intake_open(&responder.intake, LISTEN_SOCKET);
+	intake_open(&responder.intake, LISTEN_SOCKET, process.config.idle_exit_s * 1000);
 	seats_open(&responder.seats, &process, serve_visits, &responder);
 	group_open(&responder.group);
 	parking_open(&responder.parking, process.config.threads);

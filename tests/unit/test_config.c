@@ -82,6 +82,7 @@ static void without_file_and_variables_the_defaults_count(void **state)
 	assert_false(config.allow_private_urls);
 	assert_string_equal(config.metrics_from, "");
 	assert_int_equal(config.threads, 64);
+	assert_int_equal(config.idle_exit_s, 0);
 	assert_int_equal(config.log_level, LOG_INFO);
 	assert_int_equal(config.log_format, LOG_JSON);
 }
@@ -104,6 +105,7 @@ static void every_key_is_read_from_the_file(void **state)
 			      "allow_private_urls = true\n"
 			      "metrics_from = 10.0.0.0/8 ::1\n"
 			      "threads = 1024\n"
+			      "idle_exit_s = 86400\n"
 			      "log_level = error\n"
 			      "log_format = text",
 			      NULL, &config, &err));
@@ -118,6 +120,7 @@ static void every_key_is_read_from_the_file(void **state)
 	assert_true(config.allow_private_urls);
 	assert_string_equal(config.metrics_from, "10.0.0.0/8 ::1");
 	assert_int_equal(config.threads, 1024);
+	assert_int_equal(config.idle_exit_s, 86400);
 	assert_int_equal(config.log_level, LOG_ERROR);
 	assert_int_equal(config.log_format, LOG_TEXT);
 }
@@ -143,6 +146,7 @@ static void other_variables_are_none_of_ours(void **state)
 	(void)state;
 	assert_true(read_text("", variable, &config, &err));
 	assert_int_equal(config.threads, 64);
+	assert_int_equal(config.idle_exit_s, 0);
 }
 
 static void a_wrong_line_is_named_with_file_number_and_key(void **state)

@@ -1,0 +1,165 @@
+"""A responder that nobody has asked for idle_exit_s ends, and whoever comes then is served by the next one."""
+
+import contextlib
+import json
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from support.fastcgi import KeptConnection
+from support.processes import end
+from support.stack import BUILD
+from support.supervisor import OnDemand
+from support.waiting import wait_until
+
+IDLE_S = 1
+PROGRAMS = sorted(program.name for program in (BUILD / "cgi-bin").iterdir())
+PATHS = {"bots": "/api/v1/bots", "status": "/health", "token_callbacks": "/api/v1/token_callbacks",
+         "webhooks": "/api/v1/webhooks", "zoom_oauth_apps": "/api/v1/zoom_oauth_apps",
+         "zoom_oauth_connections": "/api/v1/zoom_oauth_connections"}
+LANES, ROUNDS = 16, 8
+EDGE_S = 0.03  # before and after the end
+
+
+def on_demand(stack, program, name=None, idle_s=IDLE_S, **settings):
+    return OnDemand(stack, name or program, [BUILD / "cgi-bin" / program], HALLPASS_IDLE_EXIT_S=str(idle_s), **settings)
+
+
+def messages(file):
+    return [json.loads(line) for line in file.read_text().splitlines() if line.startswith("{")]
+
+
+@pytest.fixture
+def stack(private_stack):
+    return private_stack()
+
+
+def wait_for_end(supervisor, after=0):
+    wait_until(lambda: len(supervisor.statuses) > after, what="the end of the program")
+    assert set(supervisor.statuses) == {0}
+
+
+def test_it_ends_in_order_when_it_is_idle_and_the_next_request_starts_another(stack):
+    end(stack, "bots")
+    api = stack.create_project().api
+    with on_demand(stack, "bots") as bots:
+        api.get("/api/v1/bots").must_be(200)
+        first, answered_at = bots.pid(), time.monotonic()
+        wait_for_end(bots)
+        assert time.monotonic() - answered_at > IDLE_S - 0.1
+        api.get("/api/v1/bots").must_be(200)
+        assert bots.pid() not in (None, first)
+    told = [each for each in messages(bots.log) if each["message"] == "ends, idle"]
+    assert [(each["level"], each["program"], each["idle_exit_s"]) for each in told] == [("info", "bots", IDLE_S)]
+
+
+def test_without_the_setting_it_stays(stack):
+    lasting, brief = OnDemand(stack, "lasting", [BUILD / "cgi-bin/status"]), on_demand(stack, "status", "brief")
+    with lasting, brief:
+        for each in lasting, brief:
+            with KeptConnection(each.path) as connection:
+                assert connection.get("/health") == 200
+        pid = lasting.pid()
+        wait_for_end(brief)
+        assert lasting.pid() == pid and lasting.statuses == []
+
+
+def test_a_connection_that_is_kept_open_keeps_it(stack):
+    with on_demand(stack, "status", "kept") as kept, on_demand(stack, "status", "brief") as brief:
+        with KeptConnection(kept.path) as connection:
+            assert connection.get("/health") == 200
+            pid = kept.pid()
+            for ends in range(2):
+                with KeptConnection(brief.path) as other:
+                    assert other.get("/health") == 200
+                wait_for_end(brief, ends)
+            assert connection.get("/health") == 200
+            assert kept.pid() == pid and kept.statuses == []
+        wait_for_end(kept)
+
+
+def test_a_request_that_takes_longer_than_that_is_answered(stack, zoom):
+    """The program waits for Zoom, and has nothing else to do meanwhile."""
+    end(stack, "zoom_oauth_apps")
+    api, app = stack.create_project().api, zoom.create_app()
+    zoom.add_fault(client_id=app["client_id"], path="/oauth/token", delay_ms=2500 * IDLE_S)
+    with on_demand(stack, "zoom_oauth_apps") as apps:
+        api.post("/api/v1/zoom_oauth_apps", json={"client_id": app["client_id"],
+                                                  "client_secret": app["client_secret"]}).must_be(201)
+        assert apps.statuses == []
+        wait_for_end(apps)
+
+
+def test_who_starts_to_send_keeps_it_though_nothing_is_complete(stack):
+    with on_demand(stack, "status", "slow") as slow, on_demand(stack, "status", "brief") as brief:
+        with KeptConnection(slow.path) as connection:
+            request = connection.request("/health", b"", {}, "GET")
+            connection.socket.sendall(request[:9])
+            with KeptConnection(brief.path) as other:
+                assert other.get("/health") == 200
+            wait_for_end(brief)
+            connection.socket.sendall(request[9:])
+            assert connection.read_status() == 200
+        wait_for_end(slow)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_hangs_up_in_any_way_does_not_keep_it_from_ending(program, stack):
+    with on_demand(stack, program, "test") as supervisor:
+        for times in range(3):
+            with KeptConnection(supervisor.path):
+                pass
+            with KeptConnection(supervisor.path) as connection:
+                connection.hang_up_within("/health", b"{}", {})
+            with KeptConnection(supervisor.path) as connection:
+                connection.send("/health", b"{}", {})
+            wait_for_end(supervisor, times)
+
+
+def test_a_database_is_left_closed_behind(stack):
+    """Whoever ends last takes the WAL with it, which only an orderly end does."""
+    for program in [*PROGRAMS, "worker"]:
+        end(stack, program)
+    with on_demand(stack, "bots", HALLPASS_THREADS="8") as bots:
+        stack.create_project()
+        with KeptConnection(bots.path) as connection:
+            assert connection.get("/api/v1/bots") == 401
+            assert os.path.exists(f"{stack.database.path}-wal")
+        wait_for_end(bots)
+        assert not os.path.exists(f"{stack.database.path}-wal")
+
+
+def visits_about_the_end(supervisor, dice, failures):
+    """Each some ms before or after the program ends, by what the visits so far have taught of that."""
+    delay = IDLE_S
+    for _ in range(ROUNDS):
+        ends = len(supervisor.statuses)
+        try:
+            with KeptConnection(supervisor.path) as connection:
+                assert connection.get("/health") == 200
+        except (OSError, AssertionError) as error:
+            failures.append(error)
+            return
+        # The moment is what this is about: there is no condition to wait for.
+        time.sleep(delay + dice.uniform(-EDGE_S, EDGE_S))
+        delay += EDGE_S / 4 if len(supervisor.statuses) == ends else -EDGE_S / 4
+
+
+def test_nobody_is_lost_who_comes_just_when_it_ends(stack):
+    failures = []
+    with contextlib.ExitStack() as at_end:
+        lanes = [at_end.enter_context(on_demand(stack, "status", f"lane{number}")) for number in range(LANES)]
+        clients = [threading.Thread(target=visits_about_the_end, args=(lane, random.Random(number), failures))
+                   for number, lane in enumerate(lanes)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(120)
+        ends = [len(lane.statuses) for lane in lanes]
+    assert failures == []
+    assert {status for lane in lanes for status in lane.statuses} == {0}
+    # Some came before an end, others after one.
+    assert 0 < sum(ends) < LANES * ROUNDS
