@@ -36,6 +36,7 @@ GOALS = {goal.name: goal for goal in (
     Goal("tokens.refreshes", "refreshes that Zoom sees of 500 bots at once", 1),
     Goal("tokens.refreshed", "… and the slowest of their answers, beside Zoom's part of it", 1.5),
     Goal("memory.idle", "RSS of all programs together, idle, of 60 MiB", 1),
+    Goal("memory.idle_exit", "… idle for longer than idle_exit_s, where who is not asked has ended, of 60 MiB", 1),
     Goal("memory.idle_pss", "… idle, with shared pages shared out (PSS), of 60 MiB", 1),
     Goal("memory.busy", "… with 500 requests in flight, of 120 MiB", 1),
     Goal("memory.busy_pss", "… in flight, with shared pages shared out (PSS), of 120 MiB", 1),

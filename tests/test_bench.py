@@ -60,8 +60,8 @@ def test_the_memory_benchmark_gives_figures_of_every_program(tmp_path):
     settings = 4 if tls.is_possible() else 2
     programs = {path.name for path in (BUILD / "cgi-bin").iterdir()} | {"worker"}
     assert {row[0].removeprefix("… ") for row in rows} >= programs
-    assert len(rows) == settings * (5 + len(programs)) + settings // 2 and goals == {f"memory.{name}" for name in (
-        "idle", "idle_pss", "busy", "busy_pss", "rested")}
+    assert len(rows) == settings * (5 + len(programs)) + settings // 2 + 2 and goals == {f"memory.{name}" for name in (
+        "idle", "idle_exit", "idle_pss", "busy", "busy_pss", "rested")}
 
 
 def test_the_cgi_benchmark_gives_figures_of_good_answers(tmp_path):
