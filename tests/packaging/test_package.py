@@ -229,7 +229,8 @@ def test_a_backup_is_restored_by_root_as_the_page_says(installation):
     files = [f"/var/lib/hallpass/{file.name}" for file in machine.path("/var/lib/hallpass").iterdir()]
     assert {machine.mode(file).split(" ", 1)[1] for file in files} == {"hallpass hallpass"}, files
     assert machine.mode(DATABASE) == "600 hallpass hallpass"
-    machine.run("systemctl", "start", *SOCKETS, *SERVICES)
+    machine.run("systemctl", "start", "--all", "hallpass-*.socket", "hallpass-*.service")
+    assert machine.units("hallpass-*") == sorted(SOCKETS + SERVICES)
     installation.wait_until_it_serves()
     assert installation.doctor()["ok"]
     assert api.post(f"/api/v1/zoom_oauth_connections/{user.id}/refresh").must_be(200).json["state"] == "connected"
