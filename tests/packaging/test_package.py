@@ -1,8 +1,10 @@
 """The Debian package, on machines of its own with a real systemd: installed, upgraded, removed, purged."""
 
 import os
+import random
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -118,6 +120,7 @@ def test_a_bot_gets_its_token_through_the_whole_installation(installed):
 @needs_machine
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_fenced_in(service, installed):
+    installed.machine.run("systemctl", "start", service)  # which may have ended, for nobody asked it for anything
     pid = main_process(installed.machine, service)
     proc = installed.machine.path(f"/proc/{pid}")
     status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line)
@@ -210,6 +213,115 @@ def test_an_upgrade_under_load_keeps_data_keys_and_every_request(installation, p
     assert machine.run("stat", "--format=%i", "/run/hallpass/bots.sock").stdout == socket
     assert all(main_process(machine, service) not in (0, pid) for service, pid in processes.items())
     api.post(f"/api/v1/zoom_oauth_connections/{user.id}/refresh").must_be(200)
+    assert installation.doctor()["ok"]
+
+
+IDLE_S, VISITS = 1, 12
+PATHS = {"bots": "/api/v1/bots", "token_callbacks": "/api/v1/token_callbacks", "webhooks": "/api/v1/webhooks",
+         "zoom_oauth_apps": "/api/v1/zoom_oauth_apps", "zoom_oauth_connections": "/api/v1/zoom_oauth_connections"}
+
+
+def set_configuration(installation, text):
+    """Instead of what the file says of it so far, and the services start with it."""
+    file = installation.machine.path(CONFIG)
+    key = text.partition("=")[0]
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith(key)) + text)
+    installation.machine.run("systemctl", "restart", "hallpass-*.service", check=False)
+
+
+def inactive_services(machine):
+    return machine.units("hallpass-*.service", state="inactive")
+
+
+def wait_until_idle(machine, programs):
+    wait_until(lambda: {f"hallpass-{name}.service" for name in programs} <= set(inactive_services(machine)),
+               timeout=30, what="the end of the programs")
+
+
+@needs_machine
+def test_a_program_that_nobody_asks_is_ended_and_started_again_by_who_does(installation):
+    machine, api = installation.machine, installation.api(installation.create_key())
+    assert "\nidle_exit_s = 300\n" in machine.path(CONFIG).read_text()
+    set_configuration(installation, f"idle_exit_s = {IDLE_S}\n")
+    wait_until_idle(machine, RESPONDERS)
+    # Nothing of this is a failure, or looks like one.
+    assert machine.units("hallpass-*.socket") == SOCKETS and machine.failed_units() == []
+    assert machine.units("hallpass-*.service") == ["hallpass-worker.service"]
+    for name in RESPONDERS:
+        assert [machine.property(f"hallpass-{name}.service", each)
+                for each in ("Result", "ExecMainStatus", "NRestarts")] == ["success", "0", "0"]
+    assert '"message":"ends, idle"' in journal(installation, "hallpass-bots.service")
+    assert installation.doctor()["ok"]
+
+    for name, path in PATHS.items():
+        api.get(path).must_be(200)
+        assert machine.property(f"hallpass-{name}.service", "NRestarts") == "0"
+    # Nor does a restart of what runs start the others.
+    wait_until_idle(machine, RESPONDERS)
+    machine.run("systemctl", "restart", "hallpass-*.service")
+    assert machine.units("hallpass-*.service") == ["hallpass-worker.service"]
+
+
+@needs_machine
+def test_nobody_is_lost_who_comes_just_when_systemd_sees_a_program_end(installation):
+    """So often in a row that it would be given up if it failed."""
+    unlimited(installation)
+    machine, api = installation.machine, installation.api(installation.create_key())
+    set_configuration(installation, f"idle_exit_s = {IDLE_S}\n")
+    wait_until_idle(machine, RESPONDERS)
+    failures = []
+
+    def visit(path, dice):
+        for _ in range(VISITS):
+            try:
+                api.get(path).must_be(200)
+            except (OSError, AssertionError) as error:
+                failures.append(error)
+            time.sleep(IDLE_S + dice.uniform(-0.02, 0.1))  # the moment is what this is about
+
+    clients = [threading.Thread(target=visit, args=(path, random.Random(name))) for name, path in PATHS.items()]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(120)
+    assert failures == []
+    assert machine.failed_units() == []
+    ends = journal(installation, "hallpass-*.service").count('"message":"ends, idle"')
+    assert ends > VISITS * len(PATHS) / 4
+
+
+@needs_machine
+def test_a_program_that_cannot_start_is_given_up(installation):
+    machine, api = installation.machine, installation.api(installation.create_key())
+    set_configuration(installation, "threads = none\n")
+    wait_until(lambda: set(SERVICES) <= set(machine.failed_units()), timeout=60, what="failed services")
+    machine.run("systemctl", "reset-failed", "hallpass-*")  # else systemd waits for some seconds more
+    set_configuration(installation, "threads = 8\n")
+    machine.run("systemctl", "start", *SOCKETS, *SERVICES)
+    api.get("/api/v1/bots").must_be(200)
+
+
+@needs_machine
+def test_an_upgrade_starts_what_had_ended_and_answers_who_comes_meanwhile(installation, package, tmp_path_factory):
+    unlimited(installation)
+    machine, api = installation.machine, installation.api(installation.create_key())
+    newer = newer_package(package, tmp_path_factory.mktemp("next"))
+    set_configuration(installation, f"idle_exit_s = {IDLE_S}\n")
+    wait_until_idle(machine, RESPONDERS)
+    # The old programs serve until the database is migrated.
+    lives = {service: machine.property(service, "InvocationID") for service in SERVICES}
+    machine.run("systemctl", "stop", "hallpass-bots.socket")  # by the administrator, who knows why
+    machine.run("/var/lib/dpkg/info/hallpass.prerm", "upgrade", "next")
+    assert [service for service in SERVICES if machine.property(service, "InvocationID") == lives[service]] == [
+        "hallpass-bots.service", "hallpass-worker.service"]
+    machine.run("systemctl", "start", "hallpass-bots.socket")
+    wait_until_idle(machine, RESPONDERS)
+    with load(api, "/api/v1/webhooks", clients=1):
+        machine.run("dpkg", "--force-unsafe-io", "--force-confold", "--install", newer)
+        assert {"hallpass-webhooks.service", "hallpass-worker.service"} <= set(machine.units("hallpass-*.service"))
+    assert machine.failed_units() == []
+    for path in PATHS.values():
+        api.get(path).must_be(200)
     assert installation.doctor()["ok"]
 
 

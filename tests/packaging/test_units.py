@@ -1,10 +1,7 @@
 """The systemd units: complete, closed as far as they can be, and no request lost while a service restarts."""
 
 import configparser
-import os
 import re
-import signal
-import socket
 import subprocess
 import threading
 
@@ -12,6 +9,7 @@ import pytest
 
 from support.processes import end
 from support.stack import BUILD, ROOT
+from support.supervisor import Supervisor
 from support.waiting import wait_until
 
 EXPOSURE_MAX = 1.5
@@ -83,9 +81,14 @@ def test_only_who_calls_others_has_a_network(service, units):
 def test_a_service_leaves_no_core_and_no_open_file_behind(service, units):
     settings = Unit(units / f"hallpass-{service}.service")["Service"]
     expected = {"User": "hallpass", "Group": "hallpass", "UMask": "0077", "LimitCORE": "0", "LimitNOFILE": "16384",
-                "StateDirectory": "hallpass", "StateDirectoryMode": "0700", "ConfigurationDirectoryMode": "0750",
-                "Restart": "always"}
+                "StateDirectory": "hallpass", "StateDirectoryMode": "0700", "ConfigurationDirectoryMode": "0750"}
     assert {key: settings.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_who_ends_by_itself_is_not_started_before_it_is_needed(service, units):
+    settings = Unit(units / f"hallpass-{service}.service")["Service"]
+    assert settings["Restart"] == ("always" if service == "worker" else "on-failure")
 
 
 @pytest.mark.parametrize("program", RESPONDERS)
@@ -97,37 +100,10 @@ def test_only_the_web_server_may_write_to_a_socket(program, units):
     assert Unit(units / f"hallpass-{program}.service")["Service"]["StandardInput"] == "socket"
 
 
-class Supervisor:
-    """systemd's part: it keeps the socket, and starts the service as its unit says."""
-
-    def __init__(self, stack, units, program):
-        self.stack, self.log = stack, stack.directory / f"logs/{program}.log"
-        self.command = Unit(units / f"hallpass-{program}.service")["Service"]["ExecStart"].split()
-        self.socket = socket.socket(socket.AF_UNIX)
-        path = stack.directory / f"sockets/{program}.sock"
-        path.unlink(missing_ok=True)
-        working_directory = os.open(path.parent, os.O_PATH)  # the address of a socket has a length limit
-        self.socket.bind(f"/proc/self/fd/{working_directory}/{path.name}")
-        os.close(working_directory)
-        self.socket.listen(int(Unit(units / f"hallpass-{program}.socket")["Socket"]["Backlog"]))
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-        self.socket.close()
-
-    def start(self):
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                self.command, stdin=self.socket, stdout=log, stderr=log, cwd=self.stack.directory,
-                env={"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(self.stack.config)})
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=30) == 0
+def supervisor(stack, units, program):
+    """As the program's units have it."""
+    return Supervisor(stack, program, Unit(units / f"hallpass-{program}.service")["Service"]["ExecStart"].split(),
+                      int(Unit(units / f"hallpass-{program}.socket")["Socket"]["Backlog"]))
 
 
 def test_a_restart_under_load_loses_no_request(private_stack, units):
@@ -144,15 +120,15 @@ def test_a_restart_under_load_loses_no_request(private_stack, units):
             except OSError as error:
                 failures.append(error)
 
-    with Supervisor(stack, units, "bots") as supervisor:
+    with supervisor(stack, units, "bots") as bots:
         clients = [threading.Thread(target=ask) for _ in range(8)]
         for client in clients:
             client.start()
         for _ in range(10):
             before = len(statuses)
             wait_until(lambda: len(statuses) > before + 40 or failures, timeout=30, what="requests under way")
-            supervisor.stop()
-            supervisor.start()
+            bots.stop()
+            bots.start()
         is_over.set()
         for client in clients:
             client.join(60)
