@@ -20,6 +20,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Within this time the worker has tried the credentials of everybody. */
 enum { TRIED_WITHIN_S = 3600 };
@@ -138,6 +139,17 @@ static bool have_all_tried(struct call *call, struct copy *copy, struct error *e
 	       transaction_commit(&transaction, err);
 }
 
+/* What is said of the draft, without its name, which whoever named the copy has never heard of. */
+static const char *said_of(const char *draft, const char *message)
+{
+	const char *place = strstr(message, draft), *words;
+
+	if (place == NULL)
+		return message;
+	words = place + strlen(draft);
+	return words + strspn(words, ": ");
+}
+
 /* Closed again, so that the draft is one file. */
 static bool make_ready(struct call *call, const struct db_replacement *replacement,
 		       struct copy *copy, struct error *err)
@@ -148,7 +160,7 @@ static bool make_ready(struct call *call, const struct db_replacement *replaceme
 
 	if (!db_open(&call->db, draft, call->process.gate, &why))
 		return error_set(err, ERROR_INVALID, "%s: is no database that can be read: %s",
-				 call->operand, why.message);
+				 call->operand, said_of(draft, why.message));
 	if (!check_version(call, copy, err) || !check_integrity(call, err) ||
 	    !migrate_run(call->db, &from, err))
 		return false;
