@@ -1,5 +1,7 @@
 """One refresh however many ask, and no failure that costs a user who has not gone."""
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -7,11 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from support import time_travel
-from support.joiner import make_joiner
+from support.joiner import JOIN_TOKEN, make_joiner
 from support.processes import cpu_s, kill, pids_of
 from support.waiting import wait_until
 
-JOIN_TOKEN = "/v2/meetings/*/jointoken/*"
 
 
 @pytest.fixture
@@ -459,3 +460,82 @@ def test_a_refresh_that_takes_too_long_is_answered_in_time_and_costs_no_user(pri
     assert joiner.read()["state"] == "connected"
     wait_until(joiner.joins)
     assert joiner.read()["state"] == "connected"
+
+
+# A refresh that outlives who asked for it: Zoom refuses the access token late, and then takes its time. The bot has
+# its answer in time, and the refresh goes on, for Zoom takes the old refresh token no more.
+
+PATIENCE_MS, REFUSED_AFTER_MS = 4000, 1500
+
+
+@pytest.fixture
+def patient(private_stack, zoom):
+    """A joiner of a stack with so much time that both parts of it are long beside what else takes time."""
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=PATIENCE_MS)
+    return make_joiner(stack, zoom, stack.create_project().api)
+
+
+def ask_in_vain(joiner):
+    """Seconds until a bot is told that it took too long."""
+    started = time.monotonic()
+    answer = joiner.zoom_tokens()
+    assert (answer["join_flow"], answer["join_flow_reason"]) == ("standard", "timeout")
+    return time.monotonic() - started
+
+
+def test_a_refresh_that_begins_late_keeps_no_bot_beyond_its_time_and_is_stored(patient):
+    refreshed_at = patient.read()["last_token_refresh_at"]
+    with patient.zoom.fault(path=JOIN_TOKEN, hold="before", **patient.who):
+        usual_s = ask_in_vain(patient)
+    with patient.refusal_that_comes_late(REFUSED_AFTER_MS, hold="after") as release:
+        assert ask_in_vain(patient) < usual_s + REFUSED_AFTER_MS / 1000 / 2
+        assert patient.refreshes(state="in_flight") == 1
+        release()
+        patient.wait_for_refresh_after(refreshed_at)
+    assert patient.joins()
+    assert patient.refreshes() == 1
+
+
+def test_who_asks_while_a_refresh_goes_on_for_nobody_gets_what_it_brings(patient):
+    with patient.refusal_that_comes_late(REFUSED_AFTER_MS, hold="after") as release:
+        ask_in_vain(patient)
+        time_travel.expire_access_token(patient.stack, patient.id)  # else each of them would ask Zoom first
+        with asking(*[patient.zoom_tokens] * 5) as answers:
+            time.sleep(0.3)  # for all of them to find that one is under way
+            release()
+        assert {answer.result()["join_flow"] for answer in answers} == {"token"}
+    assert patient.refreshes() == 1
+
+
+def threads_of(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def test_the_end_of_a_program_waits_for_a_refresh_that_nobody_waits_for(patient):
+    (pid,) = pids_of(patient.stack, "bots")
+    with patient.refusal_that_comes_late(REFUSED_AFTER_MS, hold="after") as release:
+        ask_in_vain(patient)
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: threads_of(pid) <= 2, what="nothing but the refresh")
+        release()
+        wait_until(lambda: pid not in pids_of(patient.stack, "bots"), what="its end")
+    wait_until(lambda: pids_of(patient.stack, "bots"), what="another one")
+    assert patient.joins()
+    assert patient.refreshes() == 1
+
+
+@pytest.mark.parametrize("fault, costs_the_user", [
+    ({"hold": "before", "drop": "before"}, False), ({"hold": "after"}, True)])
+def test_a_program_that_is_killed_over_a_refresh_that_nobody_waits_for_costs_no_more_than_ever(
+        patient, fault, costs_the_user):
+    with patient.refusal_that_comes_late(REFUSED_AFTER_MS, **fault):
+        ask_in_vain(patient)
+        assert patient.refreshes(state="in_flight") == 1
+        kill(patient.stack, "bots")
+    if costs_the_user:
+        wait_until(lambda: patient.zoom_tokens()["join_flow_reason"] == "connection_disconnected", timeout=20,
+                   what="finding out")
+        assert patient.read()["connection_failure_data"]["code"] == "refresh_interrupted"
+        patient.connected.authorize().must_be(201)
+    wait_until(patient.joins, timeout=20, what="another taking over")
+    assert patient.read()["state"] == "connected"

@@ -2,6 +2,8 @@
 there is no room for one more to wait, and where the bot has waited for its turn until its time was over."""
 
 import json
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ import pytest
 
 from support.authorization import post_code
 from support.joiner import make_joiner
+from support.processes import pids_of
 from support.time_travel import expire_access_token, write
 from support.token_callback import TokenCallback, attendee_body
 from support.waiting import wait_until
@@ -130,19 +133,21 @@ def test_where_there_is_no_room_to_wait_a_bot_engine_is_told_that_there_is_no_to
 
 
 def test_who_has_waited_until_its_time_was_over_gets_its_answer_without_a_call(private_stack, zoom):
-    """One thread may wait for Zoom, and what is at it takes longer than the time of who stands in line."""
-    stack = private_stack(HALLPASS_THREADS=2, HALLPASS_ZOOM_TIMEOUT_MS=4000)
+    """One thread may wait for Zoom, and the program is stopped until the time of both is over."""
+    stack = private_stack(HALLPASS_THREADS=2, HALLPASS_ZOOM_TIMEOUT_MS=2000)
     api = stack.create_project().api
     slow, late = (make_joiner(stack, zoom, api) for _ in range(2))
-    slow.expire_at_zoom()
     asked = zoom.count_requests(**late.who)
-    with ThreadPoolExecutor(2) as pool, slow.spoil_refresh(hold="before"), \
-            zoom.fault(path="/v2/meetings/*", delay_ms=1500, **slow.who):
+    (program,) = pids_of(stack, "bots")
+    with ThreadPoolExecutor(2) as pool, zoom.fault(path="/v2/meetings/*", hold="before", **slow.who):
         first = pool.submit(slow.zoom_tokens)
         zoom.wait_for_requests(1, state="in_flight", path="/v2/meetings/*", **slow.who)
         second = pool.submit(api.post, f"{BOTS}/{late.bot['id']}/zoom_tokens")
-        slow.wait_for_refresh_under_way()  # which has its full time, whatever its caller's deadline is
-        assert not second.done()
+        time.sleep(0.5)  # for it to stand in line
+        assert not first.done()
+        os.kill(program, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(program, signal.SIGCONT)
         must_be_standard(second.result(), "timeout", NO_TIME)
         assert first.result()["join_flow_reason"] == "timeout"
     assert zoom.count_requests(**late.who) == asked

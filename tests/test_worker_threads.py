@@ -105,7 +105,8 @@ def test_what_waits_for_zoom_waits_at_once_up_to_the_limit_and_the_rest_after_it
         time_travel.make_clean_up_due(stack)
         wait_until(lambda: len(time_travel.pieces(stack, "clean_up")) > done, what="the clean-up")
         assert crowd.under_way() == AT_ONCE_MAX
-        wait_until(lambda: threads(worker) == AT_ONCE_MAX + AT_REST, what="one thread for each and no more")
+        wait_until(lambda: threads(worker) == 2 * AT_ONCE_MAX + AT_REST,
+                   what="one thread for each, one for its refresh, and no more")
     crowd.wait_until_refreshed()
     wait_for_rest(worker)
 
@@ -161,7 +162,7 @@ def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answe
             crowd.make_due()
             crowd.wait_for(AT_ONCE_MAX)
             worker.terminate()
-            wait_until(lambda: threads(worker.pid) == AT_ONCE_MAX + 1, what="the end of the watch")
+            wait_until(lambda: threads(worker.pid) == 2 * AT_ONCE_MAX + 1, what="the end of the watch")
         assert worker.wait(20) == 0
     assert crowd.refreshes() == crowd.refreshes(status=200) == AT_ONCE_MAX
     assert crowd.how_many_are("generation = 2 AND refresh_holder IS NULL") == AT_ONCE_MAX

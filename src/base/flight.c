@@ -2,24 +2,33 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* Waiters hold on to their flight, so that one that landed is not taken for the next of its key. */
+enum { STACK_BYTES = 512 * 1024 };
+
+/* Whoever waits holds on to it, so that one that landed is not taken for the next of its key. */
 struct flight {
+	struct flights *flights;
 	int64_t key;
 	bool has_landed;
 	unsigned holders;
 	pthread_cond_t landed;
 	struct flight *next;
-	unsigned char note[FLIGHT_NOTE_BYTES];
+	void (*fly)(void *cargo, void *note);
+	alignas(max_align_t) unsigned char cargo[FLIGHT_CARGO_BYTES];
+	alignas(max_align_t) unsigned char note[FLIGHT_NOTE_BYTES];
 };
 
 struct flights {
 	pthread_mutex_t lock;
 	struct flight *flying;
+	pthread_cond_t all_have_landed;
+	pthread_t gone; /* the thread that landed last, to be joined */
+	bool has_gone;
 };
 
 struct flights *flights_open(void)
@@ -29,14 +38,30 @@ struct flights *flights_open(void)
 	if (flights == NULL)
 		abort();
 	pthread_mutex_init(&flights->lock, NULL);
+	pthread_cond_init(&flights->all_have_landed, NULL);
 	return flights;
+}
+
+void flights_await(struct flights *flights)
+{
+	bool has_gone;
+
+	pthread_mutex_lock(&flights->lock);
+	while (flights->flying != NULL)
+		pthread_cond_wait(&flights->all_have_landed, &flights->lock);
+	has_gone = flights->has_gone;
+	flights->has_gone = false;
+	pthread_mutex_unlock(&flights->lock);
+	if (has_gone)
+		pthread_join(flights->gone, NULL);
 }
 
 void flights_close(struct flights **flights)
 {
 	if (*flights == NULL)
 		return;
-	assert((*flights)->flying == NULL);
+	flights_await(*flights);
+	pthread_cond_destroy(&(*flights)->all_have_landed);
 	pthread_mutex_destroy(&(*flights)->lock);
 	free(*flights);
 	*flights = NULL;
@@ -59,7 +84,40 @@ static void let_go(struct flight *flight)
 	free(flight);
 }
 
-static void take_off(struct flights *flights, int64_t key)
+static void land(struct flight *flight)
+{
+	struct flights *flights = flight->flights;
+
+	*find(flights, flight->key) = flight->next;
+	flight->has_landed = true;
+	pthread_cond_broadcast(&flight->landed);
+	if (flights->flying == NULL)
+		pthread_cond_broadcast(&flights->all_have_landed);
+	let_go(flight);
+}
+
+/* Each joins the one that landed before it, and flights_await() the last one. */
+static void *fly(void *argument)
+{
+	struct flight *flight = argument;
+	struct flights *flights = flight->flights;
+	pthread_t former;
+	bool has_former;
+
+	flight->fly(flight->cargo, flight->note);
+	pthread_mutex_lock(&flights->lock);
+	former = flights->gone;
+	has_former = flights->has_gone;
+	flights->gone = pthread_self();
+	flights->has_gone = true;
+	land(flight);
+	pthread_mutex_unlock(&flights->lock);
+	if (has_former)
+		pthread_join(former, NULL);
+	return NULL;
+}
+
+static struct flight *take_off(struct flights *flights, int64_t key, const struct flight_plan *plan)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
 	pthread_condattr_t attributes;
@@ -70,53 +128,69 @@ static void take_off(struct flights *flights, int64_t key)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&flight->landed, &attributes);
 	pthread_condattr_destroy(&attributes);
+	flight->flights = flights;
 	flight->key = key;
+	flight->fly = plan->fly;
+	memcpy(flight->cargo, plan->cargo, plan->cargo_bytes);
 	flight->holders = 1;
 	flight->next = flights->flying;
 	flights->flying = flight;
+	return flight;
 }
 
-enum flight_role flight_join(struct flights *flights, int64_t key, int64_t deadline_ms, void *note,
-			     size_t note_bytes)
+static bool start_thread(struct flight *flight)
+{
+	pthread_attr_t attributes;
+	pthread_t id;
+	int failure;
+
+	pthread_attr_init(&attributes);
+	failure = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	assert(failure == 0);
+	failure = pthread_create(&id, &attributes, fly, flight);
+	pthread_attr_destroy(&attributes);
+	return failure == 0;
+}
+
+/* Where no thread can be started, who asks does it: better late than never. With the lock. */
+static void begin(struct flight *flight)
+{
+	struct flights *flights = flight->flights;
+
+	if (start_thread(flight))
+		return;
+	pthread_mutex_unlock(&flights->lock);
+	flight->fly(flight->cargo, flight->note);
+	pthread_mutex_lock(&flights->lock);
+	land(flight);
+}
+
+enum flight_end flight_join(struct flights *flights, int64_t key, const struct flight_plan *plan,
+			    int64_t deadline_ms, void *note)
 {
 	const struct timespec until = {deadline_ms / 1000, deadline_ms % 1000 * 1000000};
-	enum flight_role role = FLIGHT_LANDED;
+	enum flight_end end = FLIGHT_OF_OTHER_LANDED;
 	struct flight *flight;
 	int result = 0;
 
-	assert(note_bytes <= FLIGHT_NOTE_BYTES);
+	assert(plan->cargo_bytes <= FLIGHT_CARGO_BYTES && plan->note_bytes <= FLIGHT_NOTE_BYTES);
 	pthread_mutex_lock(&flights->lock);
 	flight = *find(flights, key);
 	if (flight == NULL) {
-		take_off(flights, key);
-		role = FLIGHT_LEADER;
+		end = FLIGHT_LANDED;
+		flight = take_off(flights, key, plan);
+		flight->holders++;
+		begin(flight);
 	} else {
 		flight->holders++;
-		while (!flight->has_landed && result == 0)
-			result = pthread_cond_timedwait(&flight->landed, &flights->lock, &until);
-		if (flight->has_landed)
-			memcpy(note, flight->note, note_bytes);
-		else
-			role = FLIGHT_TIMED_OUT;
-		let_go(flight);
 	}
-	pthread_mutex_unlock(&flights->lock);
-	return role;
-}
-
-void flight_land(struct flights *flights, int64_t key, const void *note, size_t note_bytes)
-{
-	struct flight **place, *flight;
-
-	assert(note_bytes <= FLIGHT_NOTE_BYTES);
-	pthread_mutex_lock(&flights->lock);
-	place = find(flights, key);
-	flight = *place;
-	assert(flight != NULL);
-	*place = flight->next;
-	memcpy(flight->note, note, note_bytes);
-	flight->has_landed = true;
-	pthread_cond_broadcast(&flight->landed);
+	while (!flight->has_landed && result == 0)
+		result = pthread_cond_timedwait(&flight->landed, &flights->lock, &until);
+	if (flight->has_landed)
+		memcpy(note, flight->note, plan->note_bytes);
+	else
+		end = FLIGHT_TIMED_OUT;
 	let_go(flight);
 	pthread_mutex_unlock(&flights->lock);
+	return end;
 }

@@ -1,7 +1,8 @@
 /*
- * Single flight within a process: of the threads that want the same thing at the same time, one
- * does it and the others wait for it to be done. What came of it they read where it was put; a
- * short note tells them what cannot be read anywhere, such as why it failed.
+ * Single flight within a process: of the threads that want the same thing at the same time, the first
+ * has it done, on a thread of its own, and all wait for it, each until its own deadline. A flight goes on
+ * to its end whoever still waits for it. What came of it they read where it was put; a short note tells
+ * them what cannot be read anywhere, such as why it failed.
  */
 #ifndef BASE_FLIGHT_H
 #define BASE_FLIGHT_H
@@ -12,24 +13,33 @@
 struct flights;
 
 struct flights *flights_open(void);
+
+/* Until none is under way. Who can begin one must be gone. */
+void flights_await(struct flights *flights);
+
+/* The same, and the end of them. */
 void flights_close(struct flights **flights);
 
-enum flight_role {
-	FLIGHT_LEADER,    /* nobody else was at it: do it, then flight_land() */
-	FLIGHT_LANDED,    /* another thread was at it, and is done now */
-	FLIGHT_TIMED_OUT, /* … and is still at it at the deadline */
+enum { FLIGHT_CARGO_BYTES = 512, FLIGHT_NOTE_BYTES = 1536 };
+
+/* What is to be done, with a copy of `cargo`; whoever had it begun may be gone before it ends. */
+struct flight_plan {
+	void (*fly)(void *cargo, void *note);
+	const void *cargo;
+	size_t cargo_bytes, note_bytes;
 };
 
-enum { FLIGHT_NOTE_BYTES = 512 };
+enum flight_end {
+	FLIGHT_LANDED,          /* it was begun for who asks, … */
+	FLIGHT_OF_OTHER_LANDED, /* … or was under way */
+	FLIGHT_TIMED_OUT,       /* it is still under way at the deadline */
+};
 
 /*
- * Waits at most until deadline_ms of clock_monotonic_ms(). Where it FLIGHT_LANDED, the leader's note
- * is copied to `note`, which has room for note_bytes (at most FLIGHT_NOTE_BYTES).
+ * Waits at most until deadline_ms of clock_monotonic_ms() for the key's flight, which is begun where
+ * there is none. Where it landed its note is copied to `note`.
  */
-enum flight_role flight_join(struct flights *flights, int64_t key, int64_t deadline_ms, void *note,
-			     size_t note_bytes);
-
-/* By the leader, always, whether it worked or not. */
-void flight_land(struct flights *flights, int64_t key, const void *note, size_t note_bytes);
+enum flight_end flight_join(struct flights *flights, int64_t key, const struct flight_plan *plan,
+			    int64_t deadline_ms, void *note);
 
 #endif

@@ -10,6 +10,8 @@ enum {
 	/* Between looks at a refresh that another process has under way. */
 	LOOK_AGAIN_MS = 20,
 	LOOK_AGAIN_MS_MAX = 100,
+	/* Half of a call's time is enough to have a refresh begun, and so is this. */
+	WAIT_MS_MIN = 5000,
 };
 
 bool access_token_is_fresh(instant now, instant issued_at, instant expires_at)
@@ -21,12 +23,11 @@ bool access_token_is_fresh(instant now, instant issued_at, instant expires_at)
 	return lifetime > 0 && now >= issued_at - margin && now < expires_at - margin;
 }
 
-/* One attempt to get a token, and where its result goes. */
+/* One attempt to get a token, and where its failure goes. */
 struct attempt {
 	struct broker *broker;
 	const struct connection *connection;
 	int64_t refused_generation; /* a token of this generation or an older one does not serve */
-	struct access_token *token;
 	struct zoom_failure *failure;
 	struct error *err;
 };
@@ -38,6 +39,12 @@ static bool fail_at_zoom(const struct attempt *attempt, enum zoom_failure_class 
 	return false;
 }
 
+static bool fail_erased(const struct attempt *attempt)
+{
+	return fail_at_zoom(attempt, ZOOM_FAILURE_GRANT,
+			    "the credentials were erased; the user must authorize again");
+}
+
 static bool read_credentials(const struct attempt *attempt, struct credentials *credentials)
 {
 	bool found;
@@ -46,8 +53,7 @@ static bool read_credentials(const struct attempt *attempt, struct credentials *
 			      &found, credentials, attempt->err))
 		return false;
 	if (!found || credentials->refresh_token.bytes == NULL)
-		return fail_at_zoom(attempt, ZOOM_FAILURE_GRANT,
-				    "the credentials were erased; the user must authorize again");
+		return fail_erased(attempt);
 	return true;
 }
 
@@ -60,23 +66,29 @@ static bool serves(const struct attempt *attempt, const struct credentials *cred
 				     credentials->access_token_expires_at);
 }
 
-static bool open_access_token(const struct attempt *attempt, const struct credentials *credentials)
+static bool open_access_token(const struct attempt *attempt, const struct credentials *credentials,
+			      struct access_token *token)
 {
 	const struct seal_place place = credentials_access_token_place(attempt->connection);
 
 	if (!keyring_open_sealed(attempt->broker->keyring, attempt->broker->arena, &place,
-				 credentials->access_token, &attempt->token->text, attempt->err))
+				 credentials->access_token, &token->text, attempt->err))
 		return false;
-	attempt->token->generation = credentials->generation;
-	attempt->token->expires_at = credentials->access_token_expires_at;
+	token->generation = credentials->generation;
+	token->expires_at = credentials->access_token_expires_at;
 	return true;
 }
 
-/* There must be time for the whole call, or nobody would be there to take its answer. */
-static bool has_time_to_refresh(const struct attempt *attempt)
+/*
+ * A refresh goes on when whoever had it begun has gone. That each has this much time to wait for it keeps
+ * their number near that of the threads that ask.
+ */
+static bool has_time_to_refresh(const struct broker *broker)
 {
-	return attempt->broker->deadline_ms - clock_monotonic_ms() >=
-	       attempt->broker->zoom.timeout_ms / 2;
+	const int64_t half_ms = broker->zoom.timeout_ms / 2;
+	const int64_t needed_ms = half_ms < WAIT_MS_MIN ? half_ms : WAIT_MS_MIN;
+
+	return broker->deadline_ms - clock_monotonic_ms() >= needed_ms;
 }
 
 /* What another process has under way may still come in time, also where a refresh of ours would not. */
@@ -88,10 +100,10 @@ static bool has_time_to_wait(const struct attempt *attempt, const struct credent
 }
 
 /*
- * By the one thread of this process that deals with the connection now. *out_of_time: it failed
- * because its own deadline is too near, which says nothing to those who wait for it.
+ * Until a token that serves is stored, whoever brings it. *out_of_time: it failed because the deadline of
+ * the attempt that it was begun for is too near, which says nothing to the others who wait for it.
  */
-static bool get_as_leader(const struct attempt *attempt, bool *out_of_time)
+static bool bring(const struct attempt *attempt, bool *out_of_time)
 {
 	int look_again_ms = LOOK_AGAIN_MS;
 	struct credentials credentials;
@@ -102,8 +114,8 @@ static bool get_as_leader(const struct attempt *attempt, bool *out_of_time)
 		if (!read_credentials(attempt, &credentials))
 			return false;
 		if (serves(attempt, &credentials))
-			return open_access_token(attempt, &credentials);
-		if (has_time_to_refresh(attempt))
+			return true;
+		if (has_time_to_refresh(attempt->broker))
 			outcome = refresh_try(attempt->broker, attempt->connection, &credentials,
 					      attempt->failure, attempt->err);
 		else if (has_time_to_wait(attempt, &credentials))
@@ -129,92 +141,122 @@ static bool get_as_leader(const struct attempt *attempt, bool *out_of_time)
 			    "there is no time left to refresh the credentials");
 }
 
-/* What the leader tells those who waited: how it failed; its success they read in the database. */
+/* How a flight failed, without pointers; what it brought is read in the database. */
 struct landing_note {
-	bool has_failed;
-	enum zoom_failure_class class; /* NONE: the failure is ours, of this kind: */
-	enum error_kind kind;
-	int status;
-	instant retry_at;
-	char code[64], reason[256], tracking_id[128];
+	bool has_failed, is_out_of_time;
+	struct error err;            /* … where the failure is ours … */
+	struct zoom_failure failure; /* … and where it is Zoom's; "" is none of these: */
+	char code[64], reason[ERROR_MESSAGE_BYTES], tracking_id[128];
 };
 
 static_assert(sizeof(struct landing_note) <= FLIGHT_NOTE_BYTES, "the note fits into a flight");
 
-static struct landing_note note_of(const struct attempt *attempt, bool worked)
+static void note_text(char *room, size_t size, const char **text)
 {
-	const struct zoom_failure *failure = attempt->failure;
-	struct landing_note note = {.has_failed = !worked};
-
-	if (worked)
-		return note;
-	if (failure->class == ZOOM_FAILURE_NONE) {
-		note.kind = attempt->err->kind;
-		snprintf(note.code, sizeof(note.code), "%s", attempt->err->code);
-		snprintf(note.reason, sizeof(note.reason), "%.255s", attempt->err->message);
-		return note;
-	}
-	note.class = failure->class;
-	note.status = failure->status;
-	note.retry_at = failure->retry_at;
-	snprintf(note.code, sizeof(note.code), "%s", failure->code != NULL ? failure->code : "");
-	snprintf(note.tracking_id, sizeof(note.tracking_id), "%s",
-		 failure->tracking_id != NULL ? failure->tracking_id : "");
-	snprintf(note.reason, sizeof(note.reason), "%.255s", failure->reason);
-	return note;
+	snprintf(room, size, "%.*s", (int)size - 1, *text != NULL ? *text : "");
+	*text = NULL;
 }
 
-static bool fail_as_leader_did(const struct attempt *attempt, const struct landing_note *note)
+static void note_failure(struct landing_note *note, const struct zoom_failure *failure,
+			 const struct error *err)
+{
+	note->has_failed = true;
+	note->failure = *failure;
+	note_text(note->code, sizeof(note->code), &note->failure.code);
+	note_text(note->reason, sizeof(note->reason), &note->failure.reason);
+	note_text(note->tracking_id, sizeof(note->tracking_id), &note->failure.tracking_id);
+	note->err = *err;
+	note->err.details = NULL;
+}
+
+static const char *noted_text(struct arena *arena, const char *text)
+{
+	return text[0] != '\0' ? arena_strdup(arena, text) : NULL;
+}
+
+static bool fail_as_noted(const struct attempt *attempt, const struct landing_note *note)
 {
 	struct arena *arena = attempt->broker->arena;
 
-	if (note->class == ZOOM_FAILURE_NONE)
-		return error_set_code(attempt->err, note->kind, note->code, "%s", note->reason);
-	*attempt->failure = (struct zoom_failure){
-		.class = note->class,
-		.status = note->status,
-		.retry_at = note->retry_at,
-		.code = note->code[0] != '\0' ? arena_strdup(arena, note->code) : NULL,
-		.reason = arena_strdup(arena, note->reason),
-		.tracking_id = note->tracking_id[0] != '\0' ? arena_strdup(arena, note->tracking_id)
-							    : NULL,
-	};
+	*attempt->err = note->err;
+	*attempt->failure = note->failure;
+	attempt->failure->code = noted_text(arena, note->code);
+	attempt->failure->reason = arena_strdup(arena, note->reason);
+	attempt->failure->tracking_id = noted_text(arena, note->tracking_id);
 	return false;
 }
 
-static bool get(const struct attempt *attempt)
+/* What a flight has of the attempt that it was begun for, which may end before it does. */
+struct errand {
+	struct broker broker; /* whose database and arena are not the flight's to use */
+	int64_t connection_id, refused_generation;
+};
+
+static bool run_errand(const struct errand *errand, struct broker *broker, bool *out_of_time,
+		       struct zoom_failure *failure, struct error *err)
+{
+	struct connection connection;
+	const struct attempt attempt = {broker, &connection, errand->refused_generation, failure,
+					err};
+	bool found;
+
+	*out_of_time = false;
+	if (!db_open(&broker->db, broker->database, broker->gate, err))
+		return false;
+	broker->zoom.db = broker->db;
+	if (!connection_find_by_id(broker->db, broker->arena, errand->connection_id, &found,
+				   &connection, err))
+		return false;
+	if (!found)
+		return fail_erased(&attempt);
+	return bring(&attempt, out_of_time);
+}
+
+static void fly(void *cargo, void *note)
+{
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct errand *errand = cargo;
+	struct landing_note *landing = note;
+	struct broker broker = errand->broker;
+	struct zoom_failure failure = {0};
+	struct error err = {0};
+
+	broker.arena = &arena;
+	broker.db = NULL;
+	if (!run_errand(errand, &broker, &landing->is_out_of_time, &failure, &err))
+		note_failure(landing, &failure, &err);
+	if (broker.db != NULL)
+		db_rest(broker.db);
+	db_close(&broker.db);
+}
+
+static bool get(const struct attempt *attempt, struct access_token *token)
 {
 	struct broker *broker = attempt->broker;
-	const int64_t key = attempt->connection->id;
+	const struct errand errand = {*broker, attempt->connection->id,
+				      attempt->refused_generation};
+	const struct flight_plan plan = {fly, &errand, sizeof(errand), sizeof(struct landing_note)};
 	struct credentials credentials;
-	struct landing_note note;
 
 	*attempt->failure = (struct zoom_failure){0};
 	for (;;) {
-		bool worked, out_of_time;
+		struct landing_note note;
+		enum flight_end end;
 
 		if (!read_credentials(attempt, &credentials))
 			return false;
 		if (serves(attempt, &credentials))
-			return open_access_token(attempt, &credentials);
+			return open_access_token(attempt, &credentials, token);
 		if (broker_is_out_of_time(broker, attempt->failure))
 			return false;
 		db_rest(broker->db);
-		switch (flight_join(broker->flights, key, broker->deadline_ms, &note,
-				    sizeof(note))) {
-		case FLIGHT_TIMED_OUT:
+		end = flight_join(broker->flights, errand.connection_id, &plan, broker->deadline_ms,
+				  &note);
+		if (end == FLIGHT_TIMED_OUT)
 			return fail_at_zoom(attempt, ZOOM_FAILURE_TIMEOUT,
 					    "the refresh of the credentials took too long");
-		case FLIGHT_LANDED:
-			if (note.has_failed)
-				return fail_as_leader_did(attempt, &note);
-			break;
-		case FLIGHT_LEADER:
-			worked = get_as_leader(attempt, &out_of_time);
-			note = note_of(attempt, worked || out_of_time);
-			flight_land(broker->flights, key, &note, sizeof(note));
-			return worked;
-		}
+		if (note.has_failed && !(note.is_out_of_time && end == FLIGHT_OF_OTHER_LANDED))
+			return fail_as_noted(attempt, &note);
 	}
 }
 
@@ -222,23 +264,22 @@ bool access_token_get(struct broker *broker, const struct connection *connection
 		      int64_t refused_generation, struct access_token *token,
 		      struct zoom_failure *failure, struct error *err)
 {
-	const struct attempt attempt = {broker, connection, refused_generation,
-					token,  failure,    err};
+	const struct attempt attempt = {broker, connection, refused_generation, failure, err};
 
-	return get(&attempt);
+	return get(&attempt, token);
 }
 
 bool access_token_renew(struct broker *broker, const struct connection *connection,
 			struct access_token *token, struct zoom_failure *failure, struct error *err)
 {
-	struct attempt attempt = {broker, connection, 0, token, failure, err};
+	struct attempt attempt = {broker, connection, 0, failure, err};
 	struct credentials credentials;
 
 	*failure = (struct zoom_failure){0};
 	if (!read_credentials(&attempt, &credentials))
 		return false;
 	attempt.refused_generation = credentials.generation;
-	return get(&attempt);
+	return get(&attempt, token);
 }
 
 bool access_token_use(struct broker *broker, const struct connection *connection,

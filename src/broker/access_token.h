@@ -1,8 +1,8 @@
 /*
  * The access token of a connection: cached in the database, shared by every process, and renewed with
- * one refresh however many ask. Within a process the threads line up behind one that deals with the
- * connection (base/flight.h); between processes the lease of broker/refresh.h decides, where it is
- * also said why no refresh loses a token.
+ * one refresh however many ask. Within a process that is made on a thread of its own, for which all who
+ * ask wait, each until its deadline; the refresh goes on to its end (base/flight.h). Between processes the
+ * lease of broker/refresh.h decides, where it is also said why no refresh loses a token.
  */
 #ifndef BROKER_ACCESS_TOKEN_H
 #define BROKER_ACCESS_TOKEN_H

@@ -21,6 +21,8 @@
 struct broker {
 	struct db *db;
 	struct arena *arena;
+	const char *database; /* what a thread of its own opens, … */
+	struct db_gate *gate; /* … and through which gate */
 	struct keyring *keyring;
 	const struct clock *clock;
 	struct flights *flights;

@@ -80,6 +80,8 @@ struct broker context_broker(const struct context *context, int64_t deadline_ms)
 	return (struct broker){
 		.db = context->db,
 		.arena = context->arena,
+		.database = process->config.database,
+		.gate = process->gate,
 		.keyring = process->keyring,
 		.clock = &process->clock,
 		.flights = process->flights,

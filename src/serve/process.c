@@ -60,13 +60,14 @@ bool process_open(struct process *process, const char *program, char *const *env
 
 void process_close(struct process *process)
 {
+	/* First: a refresh that is still under way has use for the others. */
+	flights_close(&process->flights);
 	uptime_close(&process->uptime);
 	app_cache_close(&process->app_cache);
 	db_gate_close(&process->gate);
 	tallies_close(&process->tallies);
 	holder_close(&process->holder);
 	circuits_close(&process->circuits);
-	flights_close(&process->flights);
 	http_client_close(&process->http_client);
 	keyring_close(&process->keyring);
 }

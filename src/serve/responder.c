@@ -328,9 +328,12 @@ static int serve_cgi(const struct responder *responder)
 	fputs(exchange_head(&exchange), stdout);
 	if (exchange.response.body != NULL)
 		fputs(exchange.response.body, stdout);
+	fflush(stdout);
+	exchange_close(&exchange, responder->process);
+	/* A web server may end a program that goes on once its output is closed. */
+	flights_await(responder->process->flights);
 	/* Which tells the web server that this was all, so that nobody waits for the cleaning up. */
 	fclose(stdout);
-	exchange_close(&exchange, responder->process);
 	zoom_circuits_tell(&context);
 	context_release(&context);
 	return EXIT_SUCCESS;

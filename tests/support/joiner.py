@@ -1,6 +1,11 @@
 """A connected user at rest, with a bot that joins a meeting of theirs."""
 
+from contextlib import contextmanager
+
+from .waiting import wait_until
 from .zoom_user import connect_user
+
+JOIN_TOKEN = "/v2/meetings/*/jointoken/*"
 
 
 class Joiner:
@@ -41,6 +46,21 @@ class Joiner:
     def expire_at_zoom(self):
         """Zoom's API takes the access token no more, while we still think it good."""
         assert self.zoom.expire_access_tokens(**self.who) > 0
+
+    @contextmanager
+    def refusal_that_comes_late(self, after_ms, **refresh_fault):
+        """
+        Zoom refuses the access token after so long, and then the refresh that follows has that fault. Gives what
+        ends a hold of it.
+        """
+        self.expire_at_zoom()
+        with (self.zoom.fault(path=JOIN_TOKEN, delay_ms=after_ms, **self.who),
+              self.spoil_refresh(**refresh_fault) as fault):
+            yield lambda: self.zoom.release_fault(fault["id"])
+
+    def wait_for_refresh_after(self, refreshed_at):
+        """For one to be stored since then, as last_token_refresh_at tells it."""
+        wait_until(lambda: self.read()["last_token_refresh_at"] != refreshed_at, what="the refresh on the disk")
 
 
 def make_joiner(stack, zoom, api, **arguments):

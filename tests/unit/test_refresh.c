@@ -105,7 +105,6 @@ static void open_fixture(struct fixture *fixture, const struct peer_answer *answ
 	broker->db = fixture->database.db;
 	broker->arena = &fixture->arena;
 	broker->clock = &fixture->clock;
-	broker->flights = flights_open();
 	broker->holder = holder_open(fixture->database.path);
 	broker->zoom = (struct zoom_endpoint){
 		.client = http_client_open(),
@@ -129,7 +128,6 @@ static void close_fixture(struct fixture *fixture)
 	http_client_close(&fixture->broker.zoom.client);
 	http_peer_close(&fixture->peer);
 	holder_close(&fixture->broker.holder);
-	flights_close(&fixture->broker.flights);
 	keyring_close(&fixture->broker.keyring);
 	test_database_release(&fixture->database);
 	arena_release(&fixture->arena);
