@@ -3,11 +3,13 @@
 import base64
 import json
 import os
+import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.joiner import make_joiner
 from support.time_travel import DAY, expire_access_token, make_clean_up_due, now, of_connection, write
 from support.token_callback import CALLBACKS, TokenCallback, attendee_body, attendee_signature
 from support.waiting import wait_until
@@ -353,6 +355,23 @@ def test_however_long_zoom_may_take_an_engine_is_answered_while_it_waits(private
     with zoom.fault(client_id=host.client_id, path="/v2/users/me/token", delay_ms=120_000, times=None):
         with ThreadPoolExecutor(3) as pool:
             assert max(pool.map(fetch, callbacks)) < 14_000_000
+
+
+def test_an_engine_that_waits_no_longer_cuts_no_refresh_off(private_stack, zoom):
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=60_000)
+    project = stack.create_project()
+    joiner = make_joiner(stack, zoom, project.api)
+    refreshed_at = joiner.read()["last_token_refresh_at"]
+    callback = TokenCallback(project.api, stack.anonymous, "recall")
+    expire_access_token(stack, joiner.id)
+    with joiner.spoil_refresh(hold="after") as fault:
+        no_token(callback.get("join_token_url", meeting_url=joiner.meeting["join_url"],
+                              zoom_oauth_connection_id=joiner.id), "timeout")
+        time.sleep(0.5)  # for a call that would end when the engine's patience does
+        zoom.release_fault(fault["id"])
+        joiner.wait_for_refresh_after(refreshed_at)
+    assert joiner.joins()
+    assert joiner.refreshes() == 1
 
 
 # Recall.ai's access token

@@ -36,8 +36,6 @@ static struct broker broker_within(const struct context *context, int patience_m
 {
 	struct broker broker = broker_of(context);
 
-	if (broker.zoom.timeout_ms > patience_ms)
-		broker.zoom.timeout_ms = patience_ms;
 	if (broker.deadline_ms > context->started_ms + patience_ms)
 		broker.deadline_ms = context->started_ms + patience_ms;
 	return broker;
