@@ -1,11 +1,15 @@
 """Every family as plain CGI: the same answers as through nginx and FastCGI."""
 
+import os
+import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
 
-from support.cgi import program_of, variables_of
+from support.cgi import program_of, read_answer, variables_of
+from support.joiner import JOIN_TOKEN, make_joiner
 from support.stack import BUILD
 from support.token_callback import TokenCallback
 from support.waiting import wait_until
@@ -121,6 +125,62 @@ def test_a_head_and_a_body_are_printed_as_cgi_has_them(world):
     assert head.startswith(b"Status: 200 OK\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
     assert len(result.stderr.splitlines()) == 1
+
+
+def start_bots(stack, project, bot):
+    """As a web server starts the program that is asked for the bot's tokens."""
+    variables = variables_of("POST", f"{BOTS}/{bot['id']}/zoom_tokens", b"", {"Authorization": f"Token {project.key}"})
+    return subprocess.Popen([BUILD / "cgi-bin/bots"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, env={"HALLPASS_CONFIG": str(stack.config)} | variables)
+
+
+@pytest.fixture
+def patient_project(private_stack):
+    return private_stack(HALLPASS_ZOOM_TIMEOUT_MS=4000).create_project()
+
+
+def test_a_refresh_that_outlives_the_answer_is_stored_though_the_web_server_sees_the_program_end(patient_project, zoom):
+    joiner = make_joiner(patient_project.stack, zoom, patient_project.api)
+    refreshed_at = joiner.read()["last_token_refresh_at"]
+    with (joiner.refusal_that_comes_late(1500, hold="after") as release,
+          start_bots(patient_project.stack, patient_project, joiner.bot) as program):
+        output, log = program.communicate(timeout=20)  # to the end of both
+        assert program.returncode == 0
+        answer = read_answer(output).must_be(200).json
+        assert (answer["join_flow"], answer["join_flow_reason"]) == ("standard", "timeout")
+        assert len(log.splitlines()) == 1
+        assert joiner.refreshes(state="in_flight") == 1
+        release()
+        joiner.wait_for_refresh_after(refreshed_at)
+    assert joiner.joins()
+    assert joiner.refreshes() == 1
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_a_refresh_is_stored_though_the_web_server_ends_the_program_in_the_middle_of_it(patient_project, zoom, by):
+    joiner = make_joiner(patient_project.stack, zoom, patient_project.api)
+    refreshed_at = joiner.read()["last_token_refresh_at"]
+    joiner.expire_at_zoom()
+    with (joiner.spoil_refresh(hold="after") as fault,
+          start_bots(patient_project.stack, patient_project, joiner.bot) as program):
+        joiner.wait_for_refresh_under_way()
+        program.send_signal(by)
+        assert program.wait(20) == -by
+        zoom.release_fault(fault["id"])
+        joiner.wait_for_refresh_after(refreshed_at)
+    assert joiner.joins()
+    assert joiner.refreshes() == 1
+
+
+def test_a_program_that_dies_without_an_answer_fails_for_the_web_server_as_well(patient_project, zoom):
+    joiner = make_joiner(patient_project.stack, zoom, patient_project.api)
+    with joiner.zoom.fault(path=JOIN_TOKEN, hold="before", **joiner.who):
+        with start_bots(patient_project.stack, patient_project, joiner.bot) as program:
+            zoom.wait_for_requests(1, path=JOIN_TOKEN, state="in_flight", **joiner.who)
+            (child,) = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+            os.kill(int(child), signal.SIGKILL)
+            assert program.communicate(timeout=20) == (b"", b"")
+            assert program.returncode == 1
 
 
 def loaded_libraries(world, method, path):

@@ -1,5 +1,6 @@
 #include "serve/responder.h"
 
+#include "serve/cgi_relay.h"
 #include "serve/exchange.h"
 #include "serve/intake.h"
 #include "serve/parking.h"
@@ -315,12 +316,20 @@ static bool read_stdin(void *source, char *bytes, size_t size)
 	return fread(bytes, 1, size, stdin) == size;
 }
 
+static bool may_wait(const struct exchange *exchange)
+{
+	return exchange->route != NULL && exchange->route->waits != waits_for_nothing;
+}
+
 static int serve_cgi(const struct responder *responder)
 {
 	struct context context = {.process = responder->process};
+	struct cgi_relay relay = {.is_there = false};
 	struct exchange exchange;
 
 	exchange_open(&exchange, responder->routes, responder->route_count, environ);
+	if (may_wait(&exchange))
+		relay = cgi_relay_begin();
 	exchange_admit(&exchange, &context, (struct body_source){read_stdin, NULL});
 	exchange_run(&exchange, &context);
 	if (exchange_is_pending(&exchange))
@@ -330,10 +339,13 @@ static int serve_cgi(const struct responder *responder)
 		fputs(exchange.response.body, stdout);
 	fflush(stdout);
 	exchange_close(&exchange, responder->process);
-	/* A web server may end a program that goes on once its output is closed. */
+	zoom_circuits_tell(&context); /* now, for it is logged */
+	/* Which tells the web server that this was all, so that nobody waits for what is left to do. */
+	if (relay.is_there)
+		cgi_relay_end(&relay);
 	flights_await(responder->process->flights);
-	/* Which tells the web server that this was all, so that nobody waits for the cleaning up. */
-	fclose(stdout);
+	if (!relay.is_there)
+		fclose(stdout);
 	zoom_circuits_tell(&context);
 	context_release(&context);
 	return EXIT_SUCCESS;

@@ -9,6 +9,7 @@ import pytest
 
 from support import landlock
 from support.answer import Answer
+from support.joiner import make_joiner
 from support.stack import BUILD, ROOT
 from support.waiting import wait_until
 from support.web_host import SERVERS, WebHost
@@ -85,6 +86,29 @@ def test_who_is_not_its_user_cannot_read_what_is_kept(host):
     for name in ("hallpass.conf", "hallpass.db", "encryption.keys"):
         assert (host.directory / name).stat().st_mode & 0o077 == 0, name
     assert host.directory.stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture(params=SERVERS)
+def patient_host(request, zoom, secrets):
+    host = WebHost(request.param, secrets, HALLPASS_ZOOM_OAUTH_URL=zoom.oauth_url, HALLPASS_ZOOM_API_URL=zoom.api_url,
+                   HALLPASS_ZOOM_TIMEOUT_MS=4000)
+    host.up()
+    yield host
+    host.down()
+
+
+def test_a_bot_is_answered_in_time_and_a_refresh_that_takes_longer_is_stored(patient_host, zoom):
+    """Apache's mod_cgi ends the answer when all output is closed, and then a program that goes on."""
+    joiner = make_joiner(patient_host, zoom, patient_host.create_project().api)
+    refreshed_at = joiner.read()["last_token_refresh_at"]
+    with joiner.refusal_that_comes_late(1500, hold="after") as release:
+        answer = joiner.zoom_tokens()
+        assert (answer["join_flow"], answer["join_flow_reason"]) == ("standard", "timeout")
+        assert joiner.refreshes(state="in_flight") == 1
+        release()
+        joiner.wait_for_refresh_after(refreshed_at)
+    assert joiner.joins()
+    assert joiner.refreshes() == 1
 
 
 @pytest.fixture(params=SERVERS)
