@@ -2,8 +2,9 @@
  * Each webhook that has something due is held, alone among all workers, and may have as many posts under way as it
  * deals with: one at first, twice as many after each that worked, one again after one that failed; and so may each
  * receiver, to which many webhooks may lead. So one webhook that hangs takes one place among POSTS_MAX, a receiver
- * that does takes RECEIVER_WINDOW_MIN, and those that fail take no more than FAILING_POSTS_MAX of them. A webhook
- * that would wait for a slow receiver is put back for a while, so that what waits holds no place either. Results are
+ * that does takes RECEIVER_WINDOW_MIN, all that do of a project take DOUBTFUL_POSTS_MAX, and those that fail take no
+ * more than FAILING_POSTS_MAX of them. A webhook that would wait for a slow receiver, or for others of its project
+ * while half of the places are taken, is put back for a while, so that what waits holds no place either. Results are
  * committed together, as many as came while the last ones were; what is sent next is read in the same transaction.
  */
 #include "worker/delivery_session.h"
@@ -23,6 +24,7 @@
 enum {
 	POSTS_MAX = 256,
 	FAILING_POSTS_MAX = 128,
+	DOUBTFUL_POSTS_MAX = 64, /* of a project, to receivers that have not worked lately */
 	RECEIVERS_MAX =
 		2 * POSTS_MAX + 1, /* one for each target, one for each post, and the next */
 	WINDOW_MAX = 8,            /* posts under way to one webhook */
@@ -153,6 +155,19 @@ static int count_starts(const struct session *session, const struct receiver *re
 	return count;
 }
 
+/* Of the doubtful receivers of the project. */
+static int count_doubtful_starts(const struct session *session, int64_t project_id)
+{
+	int count = 0;
+
+	for (int i = 0; i < session->start_count; i++) {
+		const struct receiver *receiver = session->starts[i].target->receiver;
+
+		count += receiver->project_id == project_id && receiver_is_doubtful(receiver);
+	}
+	return count;
+}
+
 static void free_target(struct target *target)
 {
 	receiver_release(&target->receiver);
@@ -229,12 +244,24 @@ static bool renew(struct session *session, instant now, struct error *err)
 	return webhook_renew(session->context->db, session->holder, now + lease, err);
 }
 
-/* One more post of the target's, as far as there is room among those of its receiver and of all webhooks. */
+/* A project whose receivers hang, however many they are, leaves places to the others. */
+static bool project_has_room(const struct session *session, const struct receiver *receiver)
+{
+	const int64_t project_id = receiver->project_id;
+
+	return !receiver_is_doubtful(receiver) ||
+	       receiver_count_doubtful(session->receivers, RECEIVERS_MAX, project_id) +
+			       count_doubtful_starts(session, project_id) <
+		       DOUBTFUL_POSTS_MAX;
+}
+
+/* One more post of the target's, as far as there is room for it wherever it counts. */
 static bool has_room(const struct session *session, const struct target *target)
 {
 	const int most = target->is_failing ? FAILING_POSTS_MAX : POSTS_MAX;
 
 	return receiver_has_room(target->receiver, count_starts(session, target->receiver)) &&
+	       project_has_room(session, target->receiver) &&
 	       count_posts(session, target->is_failing) < most &&
 	       count_posts(session, false) < POSTS_MAX;
 }
@@ -280,7 +307,23 @@ static void find_receiver(struct session *session, struct target *target,
 	receiver_release(&former);
 }
 
-/* What is due for the target has no room, and will have none soon. */
+static bool is_crowded(const struct session *session)
+{
+	int count = 0;
+
+	for (int i = 0; i < POSTS_MAX; i++)
+		count += session->targets[i].webhook_id != 0 && !session->targets[i].is_given_up;
+	return count > POSTS_MAX / 2;
+}
+
+/* Who waits for room is to hold no place that others need. */
+static bool is_in_the_way(const struct session *session, const struct target *target)
+{
+	return receiver_is_slow(target->receiver, clock_monotonic_ms()) ||
+	       (!project_has_room(session, target->receiver) && is_crowded(session));
+}
+
+/* What is due for the target has no room, and will have none soon, or others have. */
 static bool put_back(struct session *session, struct target *target, instant now, struct error *err)
 {
 	target->is_given_up = session->has_put_back = true;
@@ -308,8 +351,7 @@ static bool refill(struct session *session, struct target *target, instant now, 
 	if (target->under_way + count > 0)
 		return true;
 	if (lacks_room)
-		return !receiver_is_slow(target->receiver, clock_monotonic_ms()) ||
-		       put_back(session, target, now, err);
+		return !is_in_the_way(session, target) || put_back(session, target, now, err);
 	target->is_given_up = true;
 	return webhook_release(context->db, target->webhook_id, session->holder, err);
 }

@@ -84,6 +84,22 @@ void receiver_note_result(struct receiver *receiver, bool has_failed, int64_t no
 							  : window;
 }
 
+bool receiver_is_doubtful(const struct receiver *receiver)
+{
+	return receiver->window == RECEIVER_WINDOW_MIN;
+}
+
+int receiver_count_doubtful(const struct receiver *places, int count, int64_t project_id)
+{
+	int posts = 0;
+
+	for (int i = 0; i < count; i++)
+		if (places[i].user_count > 0 && places[i].project_id == project_id &&
+		    receiver_is_doubtful(&places[i]))
+			posts += places[i].under_way;
+	return posts;
+}
+
 bool receiver_is_slow(const struct receiver *receiver, int64_t now_ms)
 {
 	return !receiver_has_room(receiver, 0) &&

@@ -43,6 +43,12 @@ bool receiver_has_room(const struct receiver *receiver, int starting);
 void receiver_note_start(struct receiver *receiver, int64_t now_ms);
 void receiver_note_result(struct receiver *receiver, bool has_failed, int64_t now_ms);
 
+/* It has not worked lately, as far as is known. */
+bool receiver_is_doubtful(const struct receiver *receiver);
+
+/* How many posts are under way to those of the project's receivers that are doubtful. */
+int receiver_count_doubtful(const struct receiver *places, int count, int64_t project_id);
+
 /* It has no room, and has had no result for so long that nobody is to wait for one. */
 bool receiver_is_slow(const struct receiver *receiver, int64_t now_ms);
 

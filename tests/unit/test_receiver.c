@@ -104,6 +104,30 @@ static void it_is_slow_while_it_is_full_and_no_result_comes(void **state)
 	receiver_release(&receiver);
 }
 
+static void doubtful_are_those_of_which_no_post_has_worked_lately(void **state)
+{
+	struct receiver places[PLACES] = {0};
+	struct receiver *hung = hold(places, "https://a.example/");
+	struct receiver *well = hold(places, "https://b.example/");
+	struct receiver *other = receiver_hold(places, PLACES, 2, "https://a.example/");
+
+	(void)state;
+	assert_int_equal(receiver_count_doubtful(places, PLACES, 1), 0);
+	start(hung, 3);
+	start(well, 3);
+	start(other, 1);
+	receiver_note_result(well, true, 100);
+	assert_true(receiver_is_doubtful(well));
+	assert_int_equal(receiver_count_doubtful(places, PLACES, 1), 5);
+	receiver_note_result(well, false, 200);
+	assert_false(receiver_is_doubtful(well));
+	assert_int_equal(receiver_count_doubtful(places, PLACES, 1), 3);
+	receiver_note_result(well, true, 300);
+	assert_true(receiver_is_doubtful(well));
+	assert_int_equal(receiver_count_doubtful(places, PLACES, 1), 3);
+	assert_int_equal(receiver_count_doubtful(places, PLACES, 2), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +135,7 @@ int main(void)
 		cmocka_unit_test(a_receiver_is_forgotten_by_its_last_user),
 		cmocka_unit_test(it_has_room_for_a_few_until_one_has_worked),
 		cmocka_unit_test(failures_make_the_room_smaller_and_neither_goes_beyond_its_end),
+		cmocka_unit_test(doubtful_are_those_of_which_no_post_has_worked_lately),
 		cmocka_unit_test(it_is_slow_while_it_is_full_and_no_result_comes),
 	};
 
