@@ -187,6 +187,14 @@ struct group_queue *db_group(const struct db *db)
 	return db_gate_group(db->gate);
 }
 
+bool db_knows_table(struct db *db, const char *name)
+{
+	sqlite3 *handle = db_connection_of(db)->handle;
+
+	return handle != NULL && sqlite3_table_column_metadata(handle, "main", name, NULL, NULL,
+							       NULL, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 bool db_script(struct db *db, const char *sql, struct error *err)
 {
 	const struct db_connection *connection = db_connection_of(db);

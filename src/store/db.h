@@ -49,6 +49,12 @@ void db_rest(struct db *db);
 /* Of the gate: where its threads wait to be stored together (group_commit.h). */
 struct group_queue *db_group(const struct db *db);
 
+/*
+ * Whether there is such a table, as far as the connection knows without looking: what others have done since its last
+ * statement is not seen.
+ */
+bool db_knows_table(struct db *db, const char *name);
+
 /* Runs several statements of constant SQL: the schema and its migrations. */
 bool db_script(struct db *db, const char *sql, struct error *err) MUST_CHECK;
 

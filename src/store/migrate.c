@@ -36,10 +36,12 @@ static bool read_number(struct db *db, const char *sql, int64_t *number, struct 
 
 bool migrate_version(struct db *db, int *version, struct error *err)
 {
-	int64_t tables, has_version, number = 0;
+	int64_t tables = 0, has_version = 1, number = 0;
 
-	if (!read_number(db, has_tables_sql, &tables, err) ||
-	    !read_number(db, has_version_sql, &has_version, err))
+	/* Looking for it costs more than reading it, which each request of plain CGI would pay. */
+	if (!db_knows_table(db, "schema_version") &&
+	    (!read_number(db, has_tables_sql, &tables, err) ||
+	     !read_number(db, has_version_sql, &has_version, err)))
 		return false;
 	if (tables > 0 && has_version == 0)
 		return error_set(err, ERROR_STORAGE,

@@ -124,6 +124,22 @@ static void one_that_finds_all_connections_taken_waits_and_then_opens_another(vo
 		db_close(&others[i]);
 }
 
+static void which_tables_there_are_is_known_without_looking(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *other = test_database_connect(&database, gate);
+	struct error err = {0};
+
+	(void)state;
+	assert_true(db_knows_table(database.db, "notes"));
+	assert_false(db_knows_table(database.db, "letters"));
+	must(db_script(other, "CREATE TABLE letters (x)", &err), &err);
+	assert_false(db_knows_table(database.db, "letters"));
+	assert_int_equal(test_notes_count(database.db), 0);
+	assert_true(db_knows_table(database.db, "letters"));
+}
+
 /* Counting takes a lock that all threads share. */
 static void sqlite_does_not_count_its_memory(void **state)
 {
@@ -213,6 +229,7 @@ int main(void)
 		cmocka_unit_test(a_db_that_rests_lends_its_connection_and_takes_one_again),
 		cmocka_unit_test(a_db_does_not_rest_in_the_middle_of_a_transaction),
 		cmocka_unit_test(one_that_finds_all_connections_taken_waits_and_then_opens_another),
+		cmocka_unit_test(which_tables_there_are_is_known_without_looking),
 		cmocka_unit_test(sqlite_does_not_count_its_memory),
 		cmocka_unit_test(a_connection_goes_to_who_has_waited_longest_for_one),
 	};
