@@ -100,7 +100,7 @@ static bool has_time_to_wait(const struct attempt *attempt, const struct credent
 }
 
 /*
- * Until a token that serves is stored, whoever brings it. *out_of_time: it failed because the deadline of
+ * Until a token is stored that serves, whoever brings it. *out_of_time: it failed because the deadline of
  * the attempt that it was begun for is too near, which says nothing to the others who wait for it.
  */
 static bool bring(const struct attempt *attempt, bool *out_of_time)
@@ -124,6 +124,7 @@ static bool bring(const struct attempt *attempt, bool *out_of_time)
 			break;
 		switch (outcome) {
 		case REFRESH_STORED:
+			return true;
 		case REFRESH_SUPERSEDED:
 			break;
 		case REFRESH_FAILED:
@@ -237,6 +238,7 @@ static bool get(const struct attempt *attempt, struct access_token *token)
 				      attempt->refused_generation};
 	const struct flight_plan plan = {fly, &errand, sizeof(errand), sizeof(struct landing_note)};
 	struct credentials credentials;
+	bool has_refreshed = false;
 
 	*attempt->failure = (struct zoom_failure){0};
 	for (;;) {
@@ -247,6 +249,10 @@ static bool get(const struct attempt *attempt, struct access_token *token)
 			return false;
 		if (serves(attempt, &credentials))
 			return open_access_token(attempt, &credentials, token);
+		if (has_refreshed && credentials.access_token.bytes == NULL)
+			return fail_at_zoom(
+				attempt, ZOOM_FAILURE_GRANT,
+				"the new tokens were given up at once: the user is gone");
 		if (broker_is_out_of_time(broker, attempt->failure))
 			return false;
 		db_rest(broker->db);
@@ -257,6 +263,7 @@ static bool get(const struct attempt *attempt, struct access_token *token)
 					    "the refresh of the credentials took too long");
 		if (note.has_failed && !(note.is_out_of_time && end == FLIGHT_OF_OTHER_LANDED))
 			return fail_as_noted(attempt, &note);
+		has_refreshed = !note.has_failed;
 	}
 }
 
