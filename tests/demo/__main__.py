@@ -19,9 +19,12 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Stopped(BaseException):
     """Ctrl-C, or another signal to end."""
 
+    by = None  # the signal's number, once it came
+
 
 def stop(number, _):
-    raise Stopped(number)
+    Stopped.by = number
+    raise Stopped
 
 
 def handle_stop_signals(handler):
@@ -64,10 +67,25 @@ def show(screen, stage, stays):
 
 
 def complain(screen, stage, error):
+    """Not of a command that failed since Ctrl-C is for all who run on the terminal."""
+    if Stopped.by is not None:
+        raise Stopped
     where = f"step {screen.chapter_count} ({screen.chapter_title})" if screen.chapter_count else "the start"
     print(f"\ndemo: {where}: {error}", file=sys.stderr)
     if stage.has_logs():
         print(f"demo: the logs are kept in {stage.folder}/logs", file=sys.stderr)
+
+
+def tell(screen, stage, stays):
+    """With a word on what went wrong."""
+    try:
+        show(screen, stage, stays)
+    except DemoFailed as error:
+        complain(screen, stage, error)
+        raise
+    except Exception as error:
+        complain(screen, stage, repr(error))
+        raise
 
 
 def main():
@@ -79,15 +97,12 @@ def main():
     stage = Stage()
     status = 1
     try:
-        show(screen, stage, arguments.stay or screen.is_terminal)
+        tell(screen, stage, arguments.stay or screen.is_terminal)
         status = 0
-    except Stopped as stopped:
-        status = 128 + stopped.args[0]
-    except DemoFailed as error:
-        complain(screen, stage, error)
-    except Exception as error:
-        complain(screen, stage, repr(error))
-        raise
+    except Stopped:
+        status = 128 + Stopped.by
+    except DemoFailed:
+        pass  # it was said
     finally:
         handle_stop_signals(signal.SIG_IGN)
         stage.close(keeps_folder=status == 1 and stage.has_logs())
