@@ -216,7 +216,7 @@ def test_an_upgrade_under_load_keeps_data_keys_and_every_request(installation, p
     assert installation.doctor()["ok"]
 
 
-IDLE_S, VISITS = 1, 12
+IDLE_S, VISITS, TURNS_MAX, ENDS_MIN = 1, 12, 5, 15
 PATHS = {"bots": "/api/v1/bots", "token_callbacks": "/api/v1/token_callbacks", "webhooks": "/api/v1/webhooks",
          "zoom_oauth_apps": "/api/v1/zoom_oauth_apps", "zoom_oauth_connections": "/api/v1/zoom_oauth_connections"}
 
@@ -279,15 +279,21 @@ def test_nobody_is_lost_who_comes_just_when_systemd_sees_a_program_end(installat
                 failures.append(error)
             time.sleep(IDLE_S + dice.uniform(-0.02, 0.1))  # the moment is what this is about
 
-    clients = [threading.Thread(target=visit, args=(path, random.Random(name))) for name, path in PATHS.items()]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join(120)
-    assert failures == []
-    assert machine.failed_units() == []
-    ends = journal(installation, "hallpass-*.service").count('"message":"ends, idle"')
-    assert ends > VISITS * len(PATHS) / 4
+    def ends():
+        return journal(installation, "hallpass-*.service").count('"message":"ends, idle"')
+
+    # On a busy machine programs end late, and who comes meanwhile keeps them.
+    for turn in range(TURNS_MAX):
+        clients = [threading.Thread(target=visit, args=(path, random.Random(f"{name} {turn}")))
+                   for name, path in PATHS.items()]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(120)
+        if failures or ends() > ENDS_MIN:
+            break
+    assert (failures, machine.failed_units()) == ([], [])
+    assert ends() > ENDS_MIN
 
 
 @needs_machine
