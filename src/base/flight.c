@@ -93,7 +93,6 @@ static void land(struct flight *flight)
 	pthread_cond_broadcast(&flight->landed);
 	if (flights->flying == NULL)
 		pthread_cond_broadcast(&flights->all_have_landed);
-	let_go(flight);
 }
 
 /* Each joins the one that landed before it, and flights_await() the last one. */
@@ -111,6 +110,7 @@ static void *fly(void *argument)
 	flights->gone = pthread_self();
 	flights->has_gone = true;
 	land(flight);
+	let_go(flight);
 	pthread_mutex_unlock(&flights->lock);
 	if (has_former)
 		pthread_join(former, NULL);
@@ -152,7 +152,7 @@ static bool start_thread(struct flight *flight)
 	return failure == 0;
 }
 
-/* Where no thread can be started, who asks does it: better late than never. With the lock. */
+/* Where no thread can be started, who asks, and holds on to it, does it: better late than never. With the lock. */
 static void begin(struct flight *flight)
 {
 	struct flights *flights = flight->flights;
@@ -163,6 +163,7 @@ static void begin(struct flight *flight)
 	flight->fly(flight->cargo, flight->note);
 	pthread_mutex_lock(&flights->lock);
 	land(flight);
+	flight->holders--;
 }
 
 enum flight_end flight_join(struct flights *flights, int64_t key, const struct flight_plan *plan,
