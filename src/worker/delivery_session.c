@@ -96,15 +96,15 @@ static struct session *open_session(struct context *context, int64_t holder)
 	return session;
 }
 
-static void release_session(struct session **session)
+static void release_session(struct session *session)
 {
-	http_sender_close(&(*session)->sender);
+	http_sender_close(&session->sender);
 	for (int i = 0; i < POSTS_MAX; i++) {
-		arena_release(&(*session)->places[i].post.arena);
-		receiver_release(&(*session)->places[i].receiver);
-		receiver_release(&(*session)->targets[i].receiver);
+		arena_release(&session->places[i].post.arena);
+		receiver_release(&session->places[i].receiver);
+		receiver_release(&session->targets[i].receiver);
 	}
-	free(*session);
+	free(session);
 }
 
 static struct target *find_free_target(struct session *session)
@@ -544,10 +544,9 @@ static bool is_in_trouble_too_long(struct session *session)
 	return now_ms - session->trouble_since_ms > TROUBLE_MS_MAX;
 }
 
-bool delivery_session_run(struct context *context, int64_t holder, struct error *err)
+/* Until it holds no webhook any more. */
+static bool run(struct session *session, struct error *err)
 {
-	SCOPED(release_session) struct session *session = open_session(context, holder);
-
 	for (;;) {
 		const bool worked = !needs_turn(session) || take_turn(session, err);
 
@@ -560,4 +559,13 @@ bool delivery_session_run(struct context *context, int64_t holder, struct error 
 			return break_off(session, err);
 		wait(session);
 	}
+}
+
+bool delivery_session_run(struct context *context, int64_t holder, struct error *err)
+{
+	struct session *session = open_session(context, holder);
+	const bool worked = run(session, err);
+
+	release_session(session);
+	return worked;
 }
