@@ -231,6 +231,10 @@ static void fly(void *cargo, void *note)
 	db_close(&broker.db);
 }
 
+/*
+ * Tokens that were brought and are erased by the time they are looked for were given up by whoever found
+ * meanwhile that the authorization is dead: Zoom would only say so once more.
+ */
 static bool get(const struct attempt *attempt, struct access_token *token)
 {
 	struct broker *broker = attempt->broker;
@@ -252,7 +256,7 @@ static bool get(const struct attempt *attempt, struct access_token *token)
 		if (has_refreshed && credentials.access_token.bytes == NULL)
 			return fail_at_zoom(
 				attempt, ZOOM_FAILURE_GRANT,
-				"the new tokens were given up at once: the user is gone");
+				"the new tokens were given up at once: the authorization is dead");
 		if (broker_is_out_of_time(broker, attempt->failure))
 			return false;
 		db_rest(broker->db);
