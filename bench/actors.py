@@ -136,6 +136,16 @@ class Hallpass:
         return run("load", self.stack.port, 1, how_long, "GET", self.directory / "bots", '"id":"bot_',
                    f"Authorization: Token {self.key}")
 
+    def take_events(self, files, clients, seconds, *script_arguments):
+        """A run of bench/events.lua; what was answered 200 and is not in the database counts as a failure."""
+        before = self.events_stored()
+        run = wrk(self.stack.port, self.webhook_path, files, clients, seconds, *script_arguments)
+        if run["repeated"]:
+            sys.exit(f"the {run['requests']} events of {seconds} s were more than had been prepared: {run['repeated']}"
+                     " were sent twice and stored once, so that nothing was measured; prepare more a second")
+        run["failures"] += max(0, run["requests"] - (self.events_stored() - before))
+        return run
+
     def events_stored(self):
         return self.stack.database.value("SELECT count(*) FROM zoom_log WHERE body_hash IS NOT NULL")
 

@@ -9,6 +9,7 @@ import time
 
 from actors import WEBHOOK_SECRET
 
+PREPARED_PER_SECOND = 50_000  # where they are sent as fast as they are taken: more than ever are
 USERS = 200
 MEETINGS_PER_USER = 10
 FIRST_MEETING_ID = 81_000_000_000

@@ -1,8 +1,8 @@
--- Gives each thread of wrk its `number`, from 0 on.
+-- Gives each thread of wrk its `number`, from 0 on, and keeps them all in `threads`.
 
-local threads = 0
+threads = {}
 
 function setup(thread)
-	thread:set("number", threads)
-	threads = threads + 1
+	thread:set("number", #threads)
+	table.insert(threads, thread)
 end

@@ -14,7 +14,8 @@ from support.stack import BUILD, ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 import tls  # noqa: E402
-from actors import empty_wal  # noqa: E402
+from actors import Hallpass, Upstream, empty_wal  # noqa: E402
+from deliveries import Deliveries  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not (BUILD / "bench/load").exists(), reason="make bench-programs has not run")
 
@@ -48,6 +49,15 @@ def test_the_event_benchmark_gives_figures_and_finds_every_acknowledged_event_st
     rows, goals = quick_rows("events", tmp_path, 300)
     assert len([row for row in rows if row[0].startswith("events")]) == 2
     assert goals == {f"events.{name}" for name in ("rate", "p99", "beside", "slowest")}
+
+
+def test_events_of_which_too_few_were_prepared_are_told_instead_of_counted_as_lost(tmp_path):
+    with Upstream.running() as upstream, Hallpass.running(tmp_path / "stack", upstream, users=1, bots=0) as hallpass:
+        deliveries = Deliveries(tmp_path)
+        run = hallpass.take_events(deliveries.prepare(10_000), 2, 1, 10)
+        assert run["requests"] > 2 and run["repeated"] == run["failures"] == 0
+        with pytest.raises(SystemExit, match="were sent twice and stored once"):
+            hallpass.take_events(deliveries.prepare(10), 2, 1, 10)
 
 
 def test_the_bot_benchmark_gives_figures_and_finds_every_acknowledged_bot_stored(tmp_path):
