@@ -1,5 +1,7 @@
 #include "base/flight.h"
 
+#include "base/thread.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <stdalign.h>
@@ -7,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { STACK_BYTES = 512 * 1024 };
 
 /* Whoever waits holds on to it, so that one that landed is not taken for the next of its key. */
 struct flight {
@@ -138,26 +138,12 @@ static struct flight *take_off(struct flights *flights, int64_t key, const struc
 	return flight;
 }
 
-static bool start_thread(struct flight *flight)
-{
-	pthread_attr_t attributes;
-	pthread_t id;
-	int failure;
-
-	pthread_attr_init(&attributes);
-	failure = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	assert(failure == 0);
-	failure = pthread_create(&id, &attributes, fly, flight);
-	pthread_attr_destroy(&attributes);
-	return failure == 0;
-}
-
 /* Where no thread can be started, who asks, and holds on to it, does it: better late than never. With the lock. */
 static void begin(struct flight *flight)
 {
 	struct flights *flights = flight->flights;
 
-	if (start_thread(flight))
+	if (thread_start(fly, flight) == 0)
 		return;
 	pthread_mutex_unlock(&flights->lock);
 	flight->fly(flight->cargo, flight->note);

@@ -1,5 +1,7 @@
 #include "worker/pool.h"
 
+#include "base/thread.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -13,8 +15,7 @@
 enum {
 	SLEEP_S_MAX = 60,    /* a ring of the doorbell that got lost costs no more than this */
 	TROUBLE_SLEEP_S = 1, /* before asking again a database that cannot be read */
-	STACK_BYTES = 512 * 1024,
-	CROWD_MIN = 16, /* threads that leave memory behind which is worth being given back */
+	CROWD_MIN = 16,      /* threads that leave memory behind which is worth being given back */
 };
 
 struct task {
@@ -62,15 +63,8 @@ static void *work(void *argument);
 /* A new thread has the watch. With the lock. */
 static int start_thread(struct pool *pool)
 {
-	pthread_attr_t attributes;
-	pthread_t id;
-	int failure;
+	const int failure = thread_start(work, pool);
 
-	pthread_attr_init(&attributes);
-	failure = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	assert(failure == 0);
-	failure = pthread_create(&id, &attributes, work, pool);
-	pthread_attr_destroy(&attributes);
 	if (failure == 0) {
 		pool->thread_count++;
 		if (pool->thread_count > pool->thread_count_max)
