@@ -12,11 +12,10 @@ from support.cgi import read_answer
 from support.joiner import make_joiner
 from support.metrics import Metrics, read_metrics
 from support.stack import BUILD, ROOT
-from support.token_callback import TokenCallback, attendee_body
+from support.token_callback import SIGNING_SECRET, TokenCallback, attendee_body
 from support.waiting import wait_until
 from support.webhook_receiver import WebhookReceiver, answers
 from support.zoom_event import SHARED, deliver, made_up_id, meeting_event, milliseconds
-from test_token_callbacks import SIGNING_SECRET
 
 REQUESTS = "hallpass_http_requests_total"
 REQUEST_TIME = "hallpass_http_request_duration_seconds"

@@ -1,4 +1,4 @@
-"""A token callback, and the bot engine that calls its addresses."""
+"""A token callback, the bot engine that calls its addresses, and what such a call may come to."""
 
 import base64
 import hashlib
@@ -6,6 +6,21 @@ import hmac
 import json
 
 CALLBACKS = "/api/v1/token_callbacks"
+TEXT = "text/plain; charset=utf-8"
+UNKNOWN_MEETING = "85512345678"
+SIGNING_SECRET = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # of Attendee's published example
+PATHS = {
+    "attendee": {"zoom_tokens_url": "attendee"},
+    "recall": {"join_token_url": "recall/join_token", "zak_url": "recall/zak", "obf_token_url": "recall/obf",
+               "access_token_callback_url": "recall/access_token"},
+    "meeting_baas": {"obf_token_url": "meeting_baas/obf", "zak_token_url": "meeting_baas/zak"},
+    "meetstream": {"obf_url": "meetstream/obf", "zak_url": "meetstream/zak"}}
+# Every address that answers with a token as plain text: (engine, address, kind of token at the simulator).
+TEXTS = [
+    ("recall", "join_token_url", "local_recording"), ("recall", "zak_url", "zak"),
+    ("recall", "obf_token_url", "onbehalf"), ("meeting_baas", "obf_token_url", "onbehalf"),
+    ("meeting_baas", "zak_token_url", "zak"), ("meetstream", "obf_url", "onbehalf"),
+    ("meetstream", "zak_url", "zak")]
 
 
 class TokenCallback:
@@ -47,3 +62,13 @@ def attendee_signature(secret, body):
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     mac = hmac.new(base64.b64decode(secret), canonical.encode(), hashlib.sha256)
     return base64.b64encode(mac.digest()).decode()
+
+
+def minted(zoom, host, kind):
+    return zoom.minted_tokens(client_id=host.client_id, kind=kind)
+
+
+def no_token(answer, reason):
+    assert answer.must_be(404).headers["content-type"] == TEXT
+    assert answer.body.decode() == f"there is no token: {reason}"
+    assert "retry-after" not in answer.headers
