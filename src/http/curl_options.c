@@ -14,6 +14,12 @@
  */
 static const long SEND_BUFFER_BYTES = 16384;
 
+/*
+ * A host whose name leads elsewhere by now is found there by a new connection only, and one in steady use is never
+ * idle for long enough to be closed.
+ */
+static const long CONNECTION_AGE_S_MAX = 120;
+
 /* Certificates of the public authorities, where this machine has them; NULL: where libcurl looks by itself. */
 static const char *ca_file;
 
@@ -87,6 +93,7 @@ void curl_options_set_common(CURL *handle, const char *url, long timeout_ms)
 	curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER_BYTES);
 	curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, timeout_ms);
 	curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(handle, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_S_MAX);
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
 	/* Without it, a call whose name look-up hangs would wait for that beyond its time-out. */
 	curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
