@@ -281,40 +281,6 @@ static bool refuse(struct delivery *delivery, struct error *err)
 			      "x-zm-signature does not prove that this comes from Zoom");
 }
 
-static bool note_url_validation(const struct delivery *delivery, const struct app *app,
-				struct error *err)
-{
-	const struct log_entry entry = {.app_id = app->id,
-					.at = delivery->now,
-					.type = LOG_URL_VALIDATED};
-	struct db *db = delivery->context->db;
-
-	return app_note_url_validation(db, app->id, delivery->now, err) &&
-	       app_note_verified_webhook(db, app->id, delivery->now, err) &&
-	       log_entry_add(db, &entry, err);
-}
-
-static bool answer_url_validation(struct delivery *delivery, struct response *response,
-				  struct error *err)
-{
-	SCOPED(transaction_end) struct transaction transaction = {0};
-	struct context *context = delivery->context;
-	char encrypted[ZOOM_HEX_MAC_BYTES];
-
-	if (!transaction_begin(&transaction, context->db, err))
-		return false;
-	for (int i = 0; i < delivery->proved_count; i++)
-		if (!note_url_validation(delivery, delivery->proved[i], err))
-			return false;
-	if (!transaction_commit(&transaction, err))
-		return false;
-	zoom_encrypt_plain_token(delivery->secret, delivery->event.plain_token, encrypted);
-	respond_json(response, context->arena, 200,
-		     json_pack("{s:s, s:s}", "plainToken", delivery->event.plain_token,
-			       "encryptedToken", encrypted));
-	return true;
-}
-
 static void count(const struct context *context, const char *app, const char *outcome)
 {
 	static const char family[] = "hallpass_zoom_events_total";
@@ -351,6 +317,60 @@ static bool serve_anew(struct delivery *delivery, struct context *context,
 	delivery->app_count = delivery->proved_count = 0;
 	delivery->has_unreadable = false;
 	return delivery->serve(delivery, response, err);
+}
+
+static bool note_url_validation(const struct delivery *delivery, const struct app *app,
+				bool *is_outdated, struct error *err)
+{
+	const struct log_entry entry = {.app_id = app->id,
+					.at = delivery->now,
+					.type = LOG_URL_VALIDATED};
+	struct db *db = delivery->context->db;
+	bool has;
+
+	if (!app_has_webhook_secret(db, app->id, app->webhook_secret, &has, err))
+		return false;
+	*is_outdated = !has;
+	return !has || (app_note_url_validation(db, app->id, delivery->now, err) &&
+			app_note_verified_webhook(db, app->id, delivery->now, err) &&
+			log_entry_add(db, &entry, err));
+}
+
+/* For all apps that it proves itself for, or for none. */
+static bool note_url_validations(const struct delivery *delivery, bool *is_outdated,
+				 struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	if (!transaction_begin(&transaction, delivery->context->db, err))
+		return false;
+	*is_outdated = false;
+	for (int i = 0; i < delivery->proved_count && !*is_outdated; i++)
+		if (!note_url_validation(delivery, delivery->proved[i], is_outdated, err))
+			return false;
+	return *is_outdated || transaction_commit(&transaction, err);
+}
+
+static bool answer_url_validation(struct delivery *delivery, struct response *response,
+				  struct error *err)
+{
+	struct context *context = delivery->context;
+	char encrypted[ZOOM_HEX_MAC_BYTES];
+	bool is_outdated;
+
+	failpoint("event.validating");
+	if (!note_url_validations(delivery, &is_outdated, err)) {
+		count_proved(delivery, err->code);
+		return false;
+	}
+	if (is_outdated)
+		return serve_anew(delivery, context, response, err);
+	count_proved(delivery, "url_validation");
+	zoom_encrypt_plain_token(delivery->secret, delivery->event.plain_token, encrypted);
+	respond_json(response, context->arena, 200,
+		     json_pack("{s:s, s:s}", "plainToken", delivery->event.plain_token,
+			       "encryptedToken", encrypted));
+	return true;
 }
 
 /* Whatever it changes is on the disk before Zoom hears that it need not send it again. */
@@ -406,12 +426,8 @@ static bool act(struct delivery *delivery, struct response *response, struct err
 		count_proved(delivery, err->code);
 		return false;
 	}
-	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION) {
-		const bool is_done = answer_url_validation(delivery, response, err);
-
-		count_proved(delivery, is_done ? "url_validation" : err->code);
-		return is_done;
-	}
+	if (delivery->event.kind == ZOOM_EVENT_URL_VALIDATION)
+		return answer_url_validation(delivery, response, err);
 	store_later(delivery);
 	return true;
 }

@@ -24,9 +24,9 @@ def at_the_shared_address(intake):
                    clientid=intake.app["client_id"])
 
 
-def answer_after(change, send, failpoint):
+def answer_after(change, send, failpoint, at="event.received"):
     """To an event during whose intake `change` happens."""
-    failpoint.arm("event.received", "pause")
+    failpoint.arm(at, "pause")
     with in_background(send) as answer:
         failpoint.wait()
         change()
@@ -77,3 +77,31 @@ def test_an_app_that_gets_another_name_meanwhile_is_still_the_one(intake, at_its
                           at_its_address, failpoint)
     assert answer.must_be(200).json == {"status": "ok"}
     assert stored(intake) == (before + 1, before + 1)
+
+
+# That which validates an address
+
+VALIDATION = {"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "a-token"}}
+
+
+def validation_after(change, intake, failpoint, path=None, **headers):
+    return answer_after(change, lambda: deliver(intake.stack.anonymous, path or intake.path, VALIDATION, intake.secret,
+                                                **headers), failpoint, "event.validating")
+
+
+@pytest.mark.short
+def test_no_address_is_validated_of_an_app_that_is_removed_meanwhile(intake, failpoint):
+    answer = validation_after(lambda: remove(intake), intake, failpoint)
+    assert answer.must_be(404).code == "not_found"
+
+
+def test_nor_the_shared_one(intake, failpoint):
+    answer = validation_after(lambda: remove(intake), intake, failpoint, SHARED, clientid=intake.app["client_id"])
+    assert answer.must_be(401).code == "invalid_signature"
+
+
+def test_a_secret_that_is_replaced_meanwhile_validates_nothing(intake, failpoint):
+    answer = validation_after(lambda: replace_secret(intake), intake, failpoint)
+    assert answer.must_be(401).code == "invalid_signature"
+    app = intake.api.get(f"{APPS}/{intake.app['id']}").must_be(200).json
+    assert app["last_url_validation_at"] is None and app["last_rejected_webhook_at"] is not None
