@@ -2,6 +2,7 @@
 
 import re
 import secrets as random_secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -220,6 +221,18 @@ def test_an_app_with_connections_is_not_deleted(api, connect_user):
     assert api.delete(f"{APPS}/{user.app_id}").must_be(200).json == {}
     for answer in (api.get(f"{APPS}/{user.app_id}"), api.delete(f"{APPS}/{user.app_id}")):
         assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_an_app_that_is_deleted_while_zoom_is_asked_about_its_new_secret_is_404(api, zoom, register_app):
+    app, registered = register_app()
+    path = f"{APPS}/{registered['id']}"
+    with ThreadPoolExecutor(1) as pool, zoom.fault(client_id=app["client_id"], hold="before", **TOKEN_CALL) as fault:
+        changed = pool.submit(api.patch, path, json={"client_secret": app["client_secret"]})
+        zoom.wait_for_requests(1, client_id=app["client_id"], state="in_flight")
+        api.delete(path).must_be(200)
+        zoom.release_fault(fault["id"])
+        assert changed.result(timeout=30).must_be(404).code == "not_found"
+    api.get(path).must_be(404)
 
 
 # Zoom in trouble
