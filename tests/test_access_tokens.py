@@ -368,6 +368,16 @@ def test_an_unknown_refusal_costs_no_user_either(joiner):
     wait_until(joiner.joins)
 
 
+def test_a_refusal_with_the_longest_code_is_told_though_it_is_no_ascii(joiner, stack):
+    """All of it that an answer of ours repeats, down to the last character."""
+    code = "é" * 32
+    programs = pids_of(stack, "bots")
+    joiner.expire_at_zoom()
+    with joiner.spoil_refresh(status=400, body={"reason": "no", "error": code}):
+        assert joiner.zoom_tokens()["zoom"]["code"] == code
+    assert pids_of(stack, "bots") == programs
+
+
 # What was cut off
 
 

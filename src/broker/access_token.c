@@ -147,7 +147,8 @@ struct landing_note {
 	bool has_failed, is_out_of_time;
 	struct error err;            /* … where the failure is ours … */
 	struct zoom_failure failure; /* … and where it is Zoom's; "" is none of these: */
-	char code[64], reason[ERROR_MESSAGE_BYTES], tracking_id[128];
+	char code[ZOOM_CODE_BYTES_MAX + 1], reason[ERROR_MESSAGE_BYTES];
+	char tracking_id[ZOOM_TRACKING_ID_BYTES_MAX + 1];
 };
 
 static_assert(sizeof(struct landing_note) <= FLIGHT_NOTE_BYTES, "the note fits into a flight");

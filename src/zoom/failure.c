@@ -8,9 +8,7 @@
 #include <strings.h>
 
 enum {
-	CODE_BYTES_MAX = 64,
 	REASON_BYTES_MAX = 300,
-	TRACKING_ID_BYTES_MAX = 128,
 	RETRY_AFTER_DEFAULT_S = 5,
 	RETRY_AFTER_MAX_S = 86400, /* Zoom's longest limit is a daily one */
 };
@@ -72,7 +70,7 @@ static const char *text_member(struct arena *arena, const json_t *body,
 static const char *tracking_id_of(struct arena *arena, const struct http_answer *answer)
 {
 	const char *header = http_answer_header(answer, "x-zm-trackingid");
-	char *id = arena_strndup(arena, header, TRACKING_ID_BYTES_MAX);
+	char *id = arena_strndup(arena, header, ZOOM_TRACKING_ID_BYTES_MAX);
 
 	for (char *c = id; c != NULL && *c != '\0'; c++)
 		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
@@ -174,7 +172,7 @@ static void read_failure(struct arena *arena, const struct http_answer *answer, 
 	*failure = (struct zoom_failure){
 		.status = answer->status,
 		.code = text_member(arena, body, is_oauth ? oauth_codes : api_codes,
-				    CODE_BYTES_MAX),
+				    ZOOM_CODE_BYTES_MAX),
 		.reason = text_member(arena, body, is_oauth ? oauth_reasons : api_reasons,
 				      REASON_BYTES_MAX),
 		.tracking_id = tracking_id_of(arena, answer),

@@ -26,6 +26,9 @@ enum zoom_failure_class {
 	ZOOM_FAILURE_TIMEOUT,      /* passing */
 };
 
+/* The most that is kept of what an answer says. */
+enum { ZOOM_CODE_BYTES_MAX = 64, ZOOM_TRACKING_ID_BYTES_MAX = 128 };
+
 struct zoom_failure {
 	enum zoom_failure_class class;
 	int status;              /* HTTP; 0 where no answer came */
