@@ -172,13 +172,31 @@ def test_a_refresh_is_stored_though_the_web_server_ends_the_program_in_the_middl
     assert joiner.refreshes() == 1
 
 
+def child_of(program):
+    (child,) = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    return int(child)
+
+
+def test_a_refresh_is_stored_and_answered_for_though_all_processes_are_asked_to_end(patient_project, zoom):
+    """As by the end of the service that starts them: what is begun is finished, as it is by a responder."""
+    joiner = make_joiner(patient_project.stack, zoom, patient_project.api)
+    joiner.expire_at_zoom()
+    with (joiner.spoil_refresh(hold="after") as fault,
+          start_bots(patient_project.stack, patient_project, joiner.bot) as program):
+        joiner.wait_for_refresh_under_way()
+        os.kill(child_of(program), signal.SIGTERM)
+        zoom.release_fault(fault["id"])
+        assert read_answer(program.communicate(timeout=20)[0]).must_be(200).json["join_flow"] == "token"
+    assert joiner.joins()
+    assert joiner.refreshes() == 1
+
+
 def test_a_program_that_dies_without_an_answer_fails_for_the_web_server_as_well(patient_project, zoom):
     joiner = make_joiner(patient_project.stack, zoom, patient_project.api)
     with joiner.zoom.fault(path=JOIN_TOKEN, hold="before", **joiner.who):
         with start_bots(patient_project.stack, patient_project, joiner.bot) as program:
             zoom.wait_for_requests(1, path=JOIN_TOKEN, state="in_flight", **joiner.who)
-            (child,) = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
-            os.kill(int(child), signal.SIGKILL)
+            os.kill(child_of(program), signal.SIGKILL)
             assert program.communicate(timeout=20) == (b"", b"")
             assert program.returncode == 1
 

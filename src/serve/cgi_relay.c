@@ -1,7 +1,10 @@
 #include "serve/cgi_relay.h"
 
+#include "base/attr.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +19,18 @@ static _Noreturn void wait_for_answer(int descriptor)
 		size = read(descriptor, &byte, 1);
 	while (size < 0 && errno == EINTR);
 	_exit(size == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/*
+ * Where the service is stopped that the web server starts its programs in, all of them are asked to end. What
+ * this one has begun takes as long as its time-outs let it, and is finished, as it is by a responder.
+ */
+static void be_asked_to_end_in_vain(void)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		signal(signals[i], SIG_IGN);
 }
 
 struct cgi_relay cgi_relay_begin(void)
@@ -36,6 +51,7 @@ struct cgi_relay cgi_relay_begin(void)
 		return (struct cgi_relay){.is_there = false};
 	}
 	setsid();
+	be_asked_to_end_in_vain();
 	return (struct cgi_relay){.is_there = true, .descriptor = ends[1]};
 }
 
