@@ -154,15 +154,17 @@ def refresh_all_once(crowd):
     assert crowd.how_many_are("state = 'connected' AND refresh_attempts = 0 AND next_refresh_at > 1") == crowd.count
 
 
-def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answers(crowd):
+@pytest.mark.parametrize("arguments", [(), ("--once",)], ids=["resident", "from cron"])
+def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answers(crowd, arguments):
     crowd = crowd(AT_ONCE_MAX + 10)
     end(crowd.stack, "worker")
-    with worker_beside(crowd.stack) as worker:
-        with crowd.hold(hold="after"):  # Zoom has renewed the tokens
-            crowd.make_due()
-            crowd.wait_for(AT_ONCE_MAX)
-            worker.terminate()
-            wait_until(lambda: threads(worker.pid) == 2 * AT_ONCE_MAX + 1, what="the end of the watch")
+    crowd.make_due()
+    # Zoom has renewed the tokens, when it is told.
+    with crowd.hold(hold="after") as fault, worker_beside(crowd.stack, *arguments) as worker:
+        crowd.wait_for(AT_ONCE_MAX)
+        worker.terminate()
+        wait_until(lambda: threads(worker.pid) == 2 * AT_ONCE_MAX + 1, what="the end of the watch")
+        crowd.zoom.release_fault(fault["id"])
         assert worker.wait(20) == 0
     assert crowd.refreshes() == crowd.refreshes(status=200) == AT_ONCE_MAX
     assert crowd.how_many_are("generation = 2 AND refresh_holder IS NULL") == AT_ONCE_MAX

@@ -51,24 +51,56 @@ static bool listen_for_rings(const struct process *process, struct pool *pool,
 	return true;
 }
 
-static int run(const struct process *process, bool is_once)
+static sigset_t ending_signals(void)
 {
-	struct pool *pool = pool_open(process, jobs, COUNT_OF(jobs), is_once);
-	struct error err = {0};
-	bool worked, listened;
 	sigset_t signals;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	if (!is_once) {
-		pthread_sigmask(SIG_BLOCK, &signals, NULL);
-		db_gate_checkpoint_aside(process->gate, DB_CHECKPOINT_PAGES);
-	}
-	listened = pool_start(pool, &err) &&
-		   (is_once || listen_for_rings(process, pool, &signals, &err));
+	return signals;
+}
+
+static void *end_at_signal(void *pool)
+{
+	const sigset_t signals = ending_signals();
+	int number;
+
+	while (sigwait(&signals, &number) != 0)
+		;
+	pool_end(pool);
+	return NULL;
+}
+
+/* Of a run that ends by itself: who is asked to end before that stores what Zoom still answers, too. */
+static bool await_end(struct pool *pool, struct error *err)
+{
+	pthread_t listener;
+	const int failure = pthread_create(&listener, NULL, end_at_signal, pool);
+
+	if (failure != 0)
+		return error_set(err, ERROR_INTERNAL, "cannot start a thread: %s",
+				 strerror(failure));
+	pool_await(pool);
+	pthread_kill(listener, SIGTERM);
+	pthread_join(listener, NULL);
+	return true;
+}
+
+static int run(const struct process *process, bool is_once)
+{
+	struct pool *pool = pool_open(process, jobs, COUNT_OF(jobs), is_once);
+	const sigset_t signals = ending_signals();
+	struct error err = {0};
+	bool worked, listened;
+
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	if (!is_once)
-		pool_end(pool);
+		db_gate_checkpoint_aside(process->gate, DB_CHECKPOINT_PAGES);
+	listened =
+		pool_start(pool, &err) &&
+		(is_once ? await_end(pool, &err) : listen_for_rings(process, pool, &signals, &err));
+	pool_end(pool);
 	worked = pool_close(&pool);
 	if (!listened)
 		return process_refuse(program, &err);

@@ -340,15 +340,20 @@ void pool_end(struct pool *pool)
 	wake(pool, true);
 }
 
+void pool_await(struct pool *pool)
+{
+	pthread_mutex_lock(&pool->lock);
+	while (pool->thread_count > 0)
+		pthread_cond_wait(&pool->all_are_gone, &pool->lock);
+	pthread_mutex_unlock(&pool->lock);
+}
+
 bool pool_close(struct pool **pool)
 {
 	struct pool *closing = *pool;
 	bool worked;
 
-	pthread_mutex_lock(&closing->lock);
-	while (closing->thread_count > 0)
-		pthread_cond_wait(&closing->all_are_gone, &closing->lock);
-	pthread_mutex_unlock(&closing->lock);
+	pool_await(closing);
 	if (closing->has_gone)
 		pthread_join(closing->gone, NULL);
 	worked = !closing->is_in_trouble;

@@ -28,7 +28,10 @@ void pool_wake(struct pool *pool);
 /* No other piece is begun; what takes long stops at the next good place. */
 void pool_end(struct pool *pool);
 
-/* Waits until the last thread is gone. False where something that was due could not even be claimed. */
+/* Waits until the last thread is gone. */
+void pool_await(struct pool *pool);
+
+/* The same, and the end of it. False where something that was due could not even be claimed. */
 bool pool_close(struct pool **pool);
 
 #endif
