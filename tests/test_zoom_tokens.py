@@ -397,6 +397,18 @@ def test_a_slow_zoom_is_answered_for_in_time(private_stack, zoom):
     assert (tokens["join_flow_reason"], tokens["app_privilege_token"]) == ("timeout", None)
 
 
+def test_a_slow_zoom_is_answered_for_in_time_though_the_database_is_held_as_well(private_stack, zoom):
+    """The decision is not remembered then, for a commit may be waited for as long again as there was for Zoom."""
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=2000)
+    api = stack.create_project().api
+    meeting = Meeting(api, zoom, connect(api, zoom))
+    with meeting.fault(hold="before"), stack.database.held():
+        started = time.monotonic()
+        must_be_standard(meeting.tokens(), "timeout")
+        assert time.monotonic() - started < 3.5
+    assert read(api, meeting.bot)["join_flow"] == "token"
+
+
 def test_a_slow_zoom_keeps_nothing_waiting_that_needs_no_zoom(private_stack, zoom):
     api = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=20000).create_project().api
     meeting = Meeting(api, zoom, connect(api, zoom))

@@ -7,8 +7,16 @@
 #include "serve/context.h"
 #include "store/bot.h"
 #include "store/bot_presence.h"
+#include "store/transaction.h"
 
 #include <stdio.h>
+
+enum {
+	/* As long as a group may be waited for: the one before, and the own. */
+	GROUP_MS_MAX = 2 * DB_BUSY_TIMEOUT_MS,
+	/* What a bot may be kept waiting beyond its time: enough for a commit, where nobody holds the database. */
+	LATE_MS_MAX = 250,
+};
 
 static json_t *presence_json(enum presence presence)
 {
@@ -48,6 +56,26 @@ static bool store_join_flow(struct context *context, void *part, struct error *e
 	return bot_set_join_flow(context->db, bot, context_now(context), err);
 }
 
+static bool store_late(struct context *context, const struct bot *bot, struct error *err)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+
+	return transaction_begin_first_until(&transaction, context->db,
+					     clock_monotonic_ms() + LATE_MS_MAX, err) &&
+	       bot_set_join_flow(context->db, bot, context_now(context), err) &&
+	       transaction_commit(&transaction, err);
+}
+
+/* Where Zoom has taken its time there is none left to wait for whoever holds the database. */
+static bool remember(struct context *context, struct bot *bot, struct error *err)
+{
+	const int64_t deadline_ms = context->started_ms + context->process->config.zoom_timeout_ms;
+
+	return deadline_ms - clock_monotonic_ms() >= GROUP_MS_MAX
+		       ? context_store(context, store_join_flow, bot, err)
+		       : store_late(context, bot, err);
+}
+
 /*
  * Plans, mints and remembers how it went. Where the database fails the tokens are those that there
  * are by then, and err says why for the log.
@@ -62,7 +90,7 @@ static bool mint(struct context *context, struct bot *bot, struct join_tokens *t
 		return false;
 	join_tokens_mint(&broker, &plan, tokens);
 	return !bot_plan_note(bot, tokens->is_token_flow, tokens->reason, &plan) ||
-	       context_store(context, store_join_flow, bot, err);
+	       remember(context, bot, err);
 }
 
 /* Where the database fails nothing is known, and err says why for the log. */

@@ -122,14 +122,16 @@ static bool is_in_transaction(const struct db *db)
 	return handle != NULL && !sqlite3_get_autocommit(handle);
 }
 
+/* Not beyond deadline_ms, nor for longer than DB_BUSY_TIMEOUT_MS. */
 static bool begin(struct transaction *transaction, struct db *db, bool goes_first,
-		  struct error *err)
+		  int64_t deadline_ms, struct error *err)
 {
 	/* Other processes are waited for with the time that this one's threads left. */
 	const int64_t now_ms = clock_monotonic_ms();
+	const int64_t usual_ms = now_ms + DB_BUSY_TIMEOUT_MS;
 	struct turn turn = {
 		.stands_first_at_ms = now_ms + STAND_FIRST_AFTER_MS,
-		.deadline_ms = now_ms + DB_BUSY_TIMEOUT_MS,
+		.deadline_ms = deadline_ms < usual_ms ? deadline_ms : usual_ms,
 		.look_again_ms = goes_first ? FIRST_LOOKS_AGAIN_MS : LOOK_AGAIN_MS,
 	};
 
@@ -145,12 +147,18 @@ static bool begin(struct transaction *transaction, struct db *db, bool goes_firs
 
 bool transaction_begin(struct transaction *transaction, struct db *db, struct error *err)
 {
-	return begin(transaction, db, false, err);
+	return begin(transaction, db, false, INT64_MAX, err);
 }
 
 bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
 {
-	return begin(transaction, db, true, err);
+	return begin(transaction, db, true, INT64_MAX, err);
+}
+
+bool transaction_begin_first_until(struct transaction *transaction, struct db *db,
+				   int64_t deadline_ms, struct error *err)
+{
+	return begin(transaction, db, true, deadline_ms, err);
 }
 
 bool transaction_mark(struct transaction *transaction, struct error *err)

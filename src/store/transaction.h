@@ -30,6 +30,10 @@ bool transaction_begin(struct transaction *transaction, struct db *db, struct er
 bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
 	MUST_CHECK;
 
+/* The same, for whom somebody waits: gives up at deadline_ms of clock_monotonic_ms(), where that is sooner. */
+bool transaction_begin_first_until(struct transaction *transaction, struct db *db,
+				   int64_t deadline_ms, struct error *err) MUST_CHECK;
+
 /* After success it is on the disk, whatever fails next. */
 bool transaction_commit(struct transaction *transaction, struct error *err) MUST_CHECK;
 

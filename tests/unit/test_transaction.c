@@ -136,6 +136,38 @@ static void a_second_writer_is_busy_after_its_time_and_can_write_afterwards(void
 	must(add_and_leave(process, true, &err), &err);
 }
 
+static void assert_refused_at_deadline(struct db *db)
+{
+	const int64_t deadline_ms = clock_monotonic_ms() + 100;
+	struct transaction transaction = {0};
+	struct error err = {0};
+
+	assert_false(transaction_begin_first_until(&transaction, db, deadline_ms, &err));
+	assert_int_equal(err.kind, ERROR_BUSY);
+	assert_in_range(clock_monotonic_ms() - deadline_ms, 0, DB_BUSY_TIMEOUT_MS / 2);
+}
+
+static void who_has_less_time_gives_up_sooner_and_no_other_waits_longer(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *process = test_database_connect(&database, gate);
+	SCOPED(db_close) struct db *thread = test_database_connect(&database, database.gate);
+	struct transaction held = {0}, transaction = {0};
+	struct error err = {0};
+
+	(void)state;
+	must(transaction_begin(&held, database.db, &err), &err);
+	assert_refused_at_deadline(process);
+	assert_refused_at_deadline(thread);
+	assert_waited(begin_refused_after_ms(process));
+	transaction_end(&held);
+	must(transaction_begin_first_until(&transaction, process, 0, &err), &err);
+	must(test_notes_add(process, "there is nobody to wait for", &err) &&
+		     transaction_commit(&transaction, &err),
+	     &err);
+}
+
 struct held_gate {
 	struct test_database *database;
 	pthread_barrier_t held;
@@ -582,6 +614,7 @@ int main(void)
 		cmocka_unit_test(a_part_of_a_transaction_is_undone_by_itself),
 		cmocka_unit_test(a_snapshot_does_not_see_what_is_committed_after_it_began),
 		cmocka_unit_test(a_second_writer_is_busy_after_its_time_and_can_write_afterwards),
+		cmocka_unit_test(who_has_less_time_gives_up_sooner_and_no_other_waits_longer),
 		cmocka_unit_test(waiting_for_threads_and_for_processes_together_takes_no_longer),
 		cmocka_unit_test(the_gate_is_held_by_one_writer_of_the_process_at_a_time),
 		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
