@@ -32,7 +32,8 @@ bool lease_is_worth_claiming(struct db *db, int64_t project_id, instant now, boo
 {
 	int64_t id;
 
-	return bot_queue_find_lost(db, project_id, now, 0, is_worth, &id, err) &&
+	return bot_lease_find_ahead(db, now, is_worth, err) &&
+	       (*is_worth || bot_queue_find_lost(db, project_id, now, 0, is_worth, &id, err)) &&
 	       (*is_worth ||
 		bot_queue_find_kept_waiting(db, project_id, now, is_worth, &id, err)) &&
 	       (*is_worth || bot_queue_find_due(db, project_id, now, is_worth, &id, err));
@@ -133,7 +134,8 @@ bool lease_settle_one(struct db *db, struct arena *arena, int64_t project_id, in
 	struct bot bot;
 	int64_t id;
 
-	if (!bot_queue_find_lost(db, project_id, now, heard_since, did, &id, err))
+	if (!bot_lease_shorten(db, now, err) ||
+	    !bot_queue_find_lost(db, project_id, now, heard_since, did, &id, err))
 		return false;
 	if (!*did)
 		return true;

@@ -45,7 +45,8 @@ bool lease_extend(struct db *db, struct bot *bot, int lease_s, instant now, stru
 /*
  * Settles the lease that ran out first, in one project or (0) in all: frees a bot that was on its way in
  * for the next runner, fails another one. *did is false where none has run out; *public_id is the bot's.
- * What ran out before `heard_since` (store/bot_queue.h) is given as much time again.
+ * What ran out before `heard_since` (store/bot_queue.h) is given as much time again; and what a clock that was
+ * set back since would keep for longer than the lease is, has as long as that from now on.
  */
 bool lease_settle_one(struct db *db, struct arena *arena, int64_t project_id, instant now,
 		      instant heard_since, bool *did, const char **public_id, struct error *err)

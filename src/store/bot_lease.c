@@ -45,6 +45,31 @@ bool bot_lease_extend(struct db *db, const struct bot *bot, struct error *err)
 	return statement_done(extend, err);
 }
 
+/* As the index bots_by_sign_of_life has it. */
+#define IS_AHEAD \
+	"lease_expires_at IS NOT NULL AND lease_expires_at - lease_s * 1000000 > $1 + 5000000"
+
+static const char find_ahead_sql[] = "SELECT 1 FROM bots WHERE " IS_AHEAD " LIMIT 1";
+
+bool bot_lease_find_ahead(struct db *db, instant now, bool *found, struct error *err)
+{
+	SCOPED(statement_release) struct statement *find = db_statement(db, find_ahead_sql);
+
+	bind_int(find, 1, now);
+	return statement_row(find, found, err);
+}
+
+static const char shorten_sql[] =
+	"UPDATE bots SET lease_expires_at = $1 + lease_s * 1000000 WHERE " IS_AHEAD;
+
+bool bot_lease_shorten(struct db *db, instant now, struct error *err)
+{
+	SCOPED(statement_release) struct statement *shorten = db_statement(db, shorten_sql);
+
+	bind_int(shorten, 1, now);
+	return statement_done(shorten, err);
+}
+
 /* A statement about one bot. */
 static bool change(struct db *db, const char *sql, int64_t bot_id, struct error *err)
 {

@@ -23,6 +23,15 @@ bool bot_lease_is_held(struct db *db, int64_t bot_id,
 /* Writes bot->lease_s and lease_expires_at. */
 bool bot_lease_extend(struct db *db, const struct bot *bot, struct error *err) MUST_CHECK;
 
+/*
+ * Whether a runner gave a sign of life in what is the future now: the clock was set back since. Who looked at
+ * the clock first may be the last to write, so a few seconds prove nothing.
+ */
+bool bot_lease_find_ahead(struct db *db, instant now, bool *found, struct error *err) MUST_CHECK;
+
+/* Takes those signs, of all projects, for ones of now. */
+bool bot_lease_shorten(struct db *db, instant now, struct error *err) MUST_CHECK;
+
 /* The bot is done. Its runner is still known by the token, in case an answer did not reach it. */
 bool bot_lease_end(struct db *db, int64_t bot_id, struct error *err) MUST_CHECK;
 

@@ -1,4 +1,5 @@
 /* Settles bots whose runner is dead, and those that waited for their on-behalf user in vain. */
+#include "store/bot_lease.h"
 #include "bot/hold.h"
 #include "bot/lease.h"
 #include "store/bot_queue.h"
@@ -19,7 +20,13 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 
 static bool next_due(struct context *context, instant *at, struct error *err)
 {
-	return bot_queue_next_at(context->db, context_up_since(context), at, err);
+	const instant now = context_now(context);
+	bool is_ahead;
+
+	if (!bot_lease_find_ahead(context->db, now, &is_ahead, err))
+		return false;
+	*at = now;
+	return is_ahead || bot_queue_next_at(context->db, context_up_since(context), at, err);
 }
 
 const struct job bot_lease_job = {"bot_lease", next_due, run_one, 1};

@@ -315,6 +315,30 @@ def test_a_clock_that_is_set_forward_takes_no_bot_from_a_runner_that_lives(stack
     assert living.read()["state"] == "joined_not_recording"
 
 
+@pytest.mark.parametrize("who", ["a claim", "the worker"])
+def test_a_clock_that_is_set_back_keeps_no_bot_for_a_runner_that_is_dead(stack, failpoint, who):
+    """By the clock its lease has an hour more to go."""
+    api = stack.create_project().api
+    living, dead = Runner(api), Runner(api)
+    for runner in living, dead:
+        api.post(BOTS, json={"meeting_url": "https://zoom.us/j/85512345678"}).must_be(201)
+        assert runner.claim(lease_s=10)
+        runner.go("joined_meeting")
+    failpoint.set_clock_error(-HOUR_S)
+
+    def dead_is_found():
+        if who == "a claim":
+            assert Runner(api).claim() is None
+        living.heartbeat().must_be(200)
+        return dead.read()["state"] == "fatal_error"
+
+    if who == "the worker":
+        time_travel.ring(stack)  # it looks by itself once a minute
+    assert not dead_is_found()
+    wait_until(dead_is_found, 20, "the end of the bot whose runner is dead")
+    assert living.read()["state"] == "joined_not_recording"
+
+
 def test_a_clock_that_is_set_forward_has_no_worker_take_up_a_webhook_that_it_has(stack, failpoint):
     """To the clock its lease of the webhook is over, and a receiver that hangs is to have one post, not two."""
     api = stack.create_project().api

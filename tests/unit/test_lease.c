@@ -296,6 +296,63 @@ static void who_could_not_be_heard_has_as_long_again(void **state)
 	assert_string_equal(public_id, bot.public_id);
 }
 
+static instant lease_end(const struct bot *bot)
+{
+	return test_bot_read(db, &arena, bot->id).lease_expires_at;
+}
+
+static void a_lease_from_before_the_clock_was_set_back_is_as_long_as_it_was_from_now_on(
+	void **state)
+{
+	struct error err = {0};
+	const char *public_id;
+	struct bot longer, bot;
+
+	(void)state;
+	test_bot_add(db, &arena, test_bot(now));
+	test_bot_add(db, &arena, test_bot(now));
+	claim(now + HOUR, &longer);
+	must(lease_extend(db, &longer, 600, now + HOUR, &err), &err);
+	claim(now + HOUR, &bot);
+	assert_false(settle_one(now, &public_id));
+	assert_int_equal(lease_end(&bot), now + MINUTE);
+	assert_int_equal(lease_end(&longer), now + 10 * MINUTE);
+	assert_int_equal(next_at(), now + MINUTE);
+	assert_true(settle_one(now + MINUTE, &public_id));
+	assert_string_equal(public_id, bot.public_id);
+}
+
+static void a_claim_sees_as_well_that_the_clock_was_set_back(void **state)
+{
+	struct error err = {0};
+	struct bot bot;
+	bool is_worth;
+
+	(void)state;
+	test_bot_add(db, &arena, test_bot(now));
+	claim(now + HOUR, &bot);
+	must(lease_is_worth_claiming(db, TEST_PROJECT, now, &is_worth, &err), &err);
+	assert_true(is_worth);
+	assert_null(claim(now, &bot));
+	assert_int_equal(lease_end(&bot), now + MINUTE);
+	must(lease_is_worth_claiming(db, TEST_PROJECT, now, &is_worth, &err), &err);
+	assert_false(is_worth);
+}
+
+/* Who looked at the clock first may be the last to write. */
+static void a_lease_of_a_few_seconds_ahead_is_left_alone(void **state)
+{
+	const char *public_id;
+	struct bot bot;
+
+	(void)state;
+	test_bot_add(db, &arena, test_bot(now));
+	claim(now + 5 * SECOND, &bot);
+	assert_false(settle_one(now, &public_id));
+	assert_int_equal(lease_end(&bot), now + 65 * SECOND);
+	assert_int_equal(next_at(), now + 65 * SECOND);
+}
+
 static void an_ended_bot_still_knows_its_runner_but_has_no_lease(void **state)
 {
 	struct error err = {0};
@@ -328,6 +385,9 @@ int main(void)
 		CASE(a_bot_that_had_joined_fails_when_its_lease_runs_out),
 		CASE(a_claim_settles_what_ran_out_by_itself),
 		CASE(who_could_not_be_heard_has_as_long_again),
+		CASE(a_lease_from_before_the_clock_was_set_back_is_as_long_as_it_was_from_now_on),
+		CASE(a_claim_sees_as_well_that_the_clock_was_set_back),
+		CASE(a_lease_of_a_few_seconds_ahead_is_left_alone),
 		CASE(an_ended_bot_still_knows_its_runner_but_has_no_lease),
 	};
 
