@@ -7,11 +7,13 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
 
 from support.stack import BUILD, ROOT
+from support.waiting import wait_until
 
 TIME_LIMIT_S = 120
 FOLDER = re.compile(r"/\S*?/hallpass-demo-[^/\s.]+")
@@ -159,10 +161,11 @@ def test_every_command_works_when_pasted(tmp_path):
 class Terminal:
     """The demo on a pseudo-terminal."""
 
-    def __init__(self, folder, **variables):
+    def __init__(self, folder, columns=80, **variables):
         self.text = ""
         self.process, self.master = pty.fork()
         if self.process == 0:
+            termios.tcsetwinsize(0, (24, columns))
             os.execve(ROOT / "scripts/demo", ["demo"], environment(folder, **variables))
 
     def read(self, until=None):
@@ -208,6 +211,40 @@ def test_it_has_no_colour_where_none_is_wanted(tmp_path):
     assert "\033" not in terminal.read(until="until Ctrl-C")
     terminal.press_ctrl_c()
     assert terminal.end() == 0, terminal.text
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_prose_fits_the_terminal_and_is_never_wider_than_a_page(tmp_path, columns):
+    terminal = Terminal(tmp_path, columns, NO_COLOR="1")
+    terminal.read(until="until Ctrl-C")
+    terminal.press_ctrl_c()
+    assert terminal.end() == 0, terminal.text
+    prose = [line for line in terminal.text.split("\r\n") if not line.startswith(" ") and " " in line]
+    longest = max(map(len, prose))
+    assert (longest <= 80) if columns == 80 else (90 < longest <= 96)
+
+
+def children_of(process):
+    return [int(child) for child in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def begins(program, process):
+    """Whether it has come as far as Python's own handling of Ctrl-C, which is a traceback."""
+    proc = pathlib.Path(f"/proc/{process}")
+    caught = re.search(r"SigCgt:\s*(\w+)", (proc / "status").read_text())[1]
+    return program in (proc / "cmdline").read_text() and int(caught, 16) >> (signal.SIGINT - 1) & 1 == 1
+
+
+@pytest.mark.parametrize("is_reached", [
+    lambda demo: begins("tests/demo", demo),
+    lambda demo: any(begins("zoom_simulator", child) for child in children_of(demo))], ids=["the demo", "its Zoom"])
+def test_ctrl_c_while_it_starts_is_no_traceback(tmp_path, is_reached):
+    terminal = Terminal(tmp_path)
+    wait_until(lambda: is_reached(terminal.process))
+    terminal.press_ctrl_c()
+    assert terminal.end() == 128 + signal.SIGINT, terminal.text
+    assert terminal.text.replace("^C", "").strip() == ""
+    assert_nothing_is_left(tmp_path, "")
 
 
 @pytest.mark.parametrize("told", ["stage door", "a recording bot", "Somebody who"])

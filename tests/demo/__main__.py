@@ -32,6 +32,11 @@ def handle_stop_signals(handler):
         signal.signal(number, handler)
 
 
+def let_stop_signals_through():
+    """scripts/demo keeps them back until here."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
 def show_around(screen, stage):
     screen.say("Look around: the logs; the client secret of step 2 as the database has it, sealed; and "
                "what the doctor says.")
@@ -50,7 +55,9 @@ def tell_of_real_zoom(screen):
 
 
 def show(screen, stage, stays):
-    stage.open()
+    stage.open_zoom()
+    let_stop_signals_through()
+    stage.open_hallpass()
     Story(screen, stage).tell()
     if stays:
         show_around(screen, stage)

@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import sys
 import textwrap
 from http import HTTPStatus
 
-PROSE_WIDTH = 96
+PROSE_WIDTH_MAX = 96
 STYLES = {"title": "1;34", "bold": "1", "command": "36", "dim": "2", "good": "32", "bad": "33"}
 TOKENS = {"app_privilege_token", "signature", "encryptedToken", "zoom_tokens_url"}
 
@@ -19,6 +20,8 @@ class Screen:
         self.is_terminal = sys.stdout.isatty()
         self.is_coloured = (self.is_terminal and not os.environ.get("NO_COLOR")
                             and os.environ.get("TERM") != "dumb")
+        self.prose_width = (min(PROSE_WIDTH_MAX, shutil.get_terminal_size().columns)
+                            if self.is_terminal else PROSE_WIDTH_MAX)
         self.chapter_count = 0
         self.chapter_title = None
         self.is_at_gap = True
@@ -43,7 +46,7 @@ class Screen:
         self.put(self.paint("title", f"{self.chapter_count}. {title}"))
 
     def say(self, text, style=None):
-        for line in textwrap.wrap(" ".join(text.split()), PROSE_WIDTH, break_long_words=False,
+        for line in textwrap.wrap(" ".join(text.split()), self.prose_width, break_long_words=False,
                                   break_on_hyphens=False):
             self.put(self.paint(style, line) if style else line)
 

@@ -39,8 +39,10 @@ class Stage:
         self.environment |= {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
         self.zoom = self.receiver = self.url = None
 
-    def open(self):
+    def open_zoom(self):
         self.zoom = ZoomSimulator.start()
+
+    def open_hallpass(self):
         self.receiver = Receiver(self.folder / "inbox")
         for tries_left in reversed(range(PORT_TRIES)):
             errors = self.start_stack(free_port())
