@@ -257,6 +257,17 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path, told):
     assert_nothing_is_left(tmp_path, terminal.text)
 
 
+def test_it_ends_in_silence_when_nobody_reads_on(tmp_path):
+    """As with `make demo | less`, and q."""
+    demo = subprocess.Popen([ROOT / "scripts/demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            stdin=subprocess.DEVNULL, env=environment(tmp_path))
+    text = read_until(demo.stdout, "stage door")
+    demo.stdout.close()
+    assert demo.stderr.read() == ""
+    assert demo.wait(TIME_LIMIT_S) == 128 + signal.SIGPIPE
+    assert_nothing_is_left(tmp_path, text)
+
+
 def test_a_step_that_goes_wrong_ends_it_with_the_reason(tmp_path):
     """A worker that does nothing: the meetings never come."""
     build = tmp_path / "build"

@@ -9,7 +9,7 @@ if not __package__:
     # Run as a folder, Python puts this folder itself on the path; the package is one level up.
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from demo.screen import Screen  # noqa: E402
+from demo.screen import NobodyReads, Screen  # noqa: E402
 from demo.stage import DemoFailed, Stage  # noqa: E402
 from demo.story import HALLPASS, Story  # noqa: E402
 
@@ -108,6 +108,8 @@ def main():
         status = 0
     except Stopped:
         status = 128 + Stopped.by
+    except NobodyReads:
+        status = 128 + signal.SIGPIPE
     except DemoFailed:
         pass  # it was said
     finally:

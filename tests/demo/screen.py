@@ -12,6 +12,10 @@ STYLES = {"title": "1;34", "bold": "1", "command": "36", "dim": "2", "good": "32
 TOKENS = {"app_privilege_token", "signature", "encryptedToken", "zoom_tokens_url"}
 
 
+class NobodyReads(BaseException):
+    """Whoever read what is printed has gone, as `head` does."""
+
+
 class Screen:
     """In colour on a terminal, unless NO_COLOR is set; elsewhere plain text."""
 
@@ -29,14 +33,22 @@ class Screen:
     def paint(self, style, text):
         return f"\033[{STYLES[style]}m{text}\033[0m" if self.is_coloured else text
 
+    def print(self, line):
+        try:
+            print(line)
+        except BrokenPipeError:
+            # Python has the line still, and would complain once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise NobodyReads from None
+
     def gap(self):
         """One empty line, however much there is to set apart."""
         if not self.is_at_gap:
-            print()
+            self.print("")
         self.is_at_gap = True
 
     def put(self, line):
-        print(line)
+        self.print(line)
         self.is_at_gap = False
 
     def chapter(self, title):
