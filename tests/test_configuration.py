@@ -336,8 +336,8 @@ def bad_key_file(installation, name, text, mode):
 
 GOOD_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
 KEY_FILES = {
-    "readable_for_all": (GOOD_KEY, 0o604, "chmod 600"), "writable_for_all": (GOOD_KEY, 0o602, "chmod 600"),
-    "writable_for_the_group": (GOOD_KEY, 0o620, "chmod 600"), "empty": ("", 0o600, "holds no key"),
+    "readable_for_all": (GOOD_KEY, 0o604, "chmod g-w,o="), "writable_for_all": (GOOD_KEY, 0o602, "chmod g-w,o="),
+    "writable_for_the_group": (GOOD_KEY, 0o620, "chmod g-w,o="), "empty": ("", 0o600, "holds no key"),
     "only_a_comment": ("# nothing\n", 0o600, "holds no key"), "too_short": ("# one\nAAEC\n", 0o600, "line 2"),
     "no_base64": ("!" * 44 + "\n", 0o600, "line 1"),
 }
@@ -364,4 +364,4 @@ def test_every_program_refuses_a_wrong_configuration_in_the_same_way(program, in
         must_be_refused(installation.start(program, environment={"HALLPASS_CONFIG": str(missing)}),
                         program, f"{missing}", "cannot read")
     settings = bad_key_file(installation, "open_to_all", GOOD_KEY, 0o644)
-    must_be_refused(installation.start(program, settings=settings), program, "encryption_key_file", "chmod 600")
+    must_be_refused(installation.start(program, settings=settings), program, "encryption_key_file", "chmod g-w,o=")

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from support import landlock
-from support.home import SERVICES, keep_to_root, root_alone
+from support.home import SERVICES, keep_to_root, mode, root_alone
 from support.processes import end
 from support.stack import BUILD, free_port
 from support.waiting import wait_until
@@ -73,7 +73,7 @@ def test_doctor_tells_of_a_wrong_configuration(patient):
 
 HARMS = {
     "the_key_file_is_gone": (lambda home: home.keys.unlink(), "key file", "No such file"),
-    "others_may_read_the_key_file": (lambda home: home.keys.chmod(0o644), "key file", "chmod 600"),
+    "others_may_read_the_key_file": (lambda home: home.keys.chmod(0o644), "key file", "chmod g-w,o="),
     "the_key_file_holds_no_key": (lambda home: home.keys.write_text("hush hush\n"), "key file", "not a key"),
     "anybody_may_read_the_database": (lambda home: home.database.chmod(0o604), "database file", "mode 0604"),
     "the_schema_is_newer": (
@@ -124,6 +124,17 @@ def test_doctor_sees_as_root_what_the_services_may_do(served):
     findings = examine(served, 1)
     assert levels(findings) == {"config": "fail"}
     assert f"{served.config}: Permission denied" in findings["config"]["finding"]
+
+
+@root_alone
+def test_doctor_closes_a_key_file_to_others_and_not_to_the_services(served):
+    """That is root's, as the package has it."""
+    os.chown(served.keys, 0, SERVICES)
+    served.keys.chmod(0o664)
+    finding = examine(served, 1)["key file"]["finding"]
+    subprocess.run(re.search(r"run: (.*)", finding)[1], shell=True, check=True)
+    assert mode(served.keys) == 0o640
+    assert levels(examine(served, 0)) == {}
 
 
 @root_alone

@@ -266,4 +266,4 @@ def test_a_key_file_that_others_may_read_is_refused(private_stack):
     result = stack.run("hallpass-worker", "--once", check=False)
     keys.chmod(0o600)
     assert result.returncode == 1
-    assert result.stderr.count("\n") == 1 and f"chmod 600 {keys}" in result.stderr
+    assert result.stderr.count("\n") == 1 and f"chmod g-w,o= {keys}" in result.stderr

@@ -119,7 +119,7 @@ bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 	if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
 		return error_set(
 			err, ERROR_INVALID,
-			"encryption_key_file %s: mode %04o lets others in; run: chmod 600 %s", path,
+			"encryption_key_file %s: mode %04o lets others in; run: chmod g-w,o= %s", path,
 			(unsigned)(status.st_mode & 07777), path);
 	/* A buffer of stdio's own would go back to the heap with keys in it. */
 	setvbuf(file, read_ahead, _IOFBF, sizeof(read_ahead));

@@ -435,7 +435,7 @@ static void a_file_that_lets_others_in_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(open_modes); i++)
-		expect_refused(key_a, open_modes[i], "chmod 600");
+		expect_refused(key_a, open_modes[i], "chmod g-w,o=");
 	write_file(key_a, 0640);
 	assert_true(keyring_open(&keyring, file, &err));
 }
