@@ -340,6 +340,22 @@ def test_doctor_tells_when_nobody_does_the_workers_work(patient):
     assert levels(findings) == {"worker": "warn"} and "15 minutes" in findings["worker"]["finding"]
 
 
+@pytest.mark.parametrize("is_zoom_away", [False, True])
+def test_doctor_tells_of_work_that_is_late_long_before_the_hour_is_over(with_app, is_zoom_away):
+    """Unless it is Zoom that it waits for."""
+    add_connections(with_app, 1)
+    assert with_app.run("--once", program=BUILD / "bin/hallpass-worker").returncode == 0
+    with_app.sql("UPDATE zoom_oauth_connections SET next_sync_at = ?", now_us() - HOUR_US // 3)
+    if is_zoom_away:
+        with_app.sql("INSERT INTO zoom_circuits VALUES ('zoom', ?, ?, 1, 'HTTP 500', ?)",
+                     now_us(), now_us() + HOUR_US, now_us())
+    findings = examine(with_app)
+    if is_zoom_away:
+        assert findings["worker"]["level"] == "ok"
+    else:
+        assert findings["worker"]["finding"] == "its meeting_sync has waited for 20 minutes"
+
+
 def test_doctor_asks_each_program_at_the_public_url(patient, zoom_host, stack):
     assert asked_at(patient, zoom_host, stack.url) == ("ok", f"all programs answer at {stack.url}")
     assert asked_at(patient, zoom_host, zoom_host.url) == (

@@ -4,11 +4,9 @@
 #include "base/networks.h"
 #include "base/version.h"
 #include "serve/context.h"
-#include "store/authorization.h"
-#include "store/bot_queue.h"
 #include "store/connection.h"
-#include "store/credentials.h"
 #include "store/delivery.h"
+#include "store/work_queue.h"
 #include "store/zoom_circuit.h"
 #include "zoom/circuits.h"
 
@@ -112,38 +110,22 @@ static bool add_connections(const struct context *context, struct exposition *ex
 	return true;
 }
 
-static bool next_lease_at(struct db *db, instant *at, struct error *err)
-{
-	return bot_queue_next_at(db, 0, at, err);
-}
-
 /* How long the piece that is due longest has been so: with a worker that lives and keeps up, next to nothing. */
 static bool add_queues(const struct context *context, struct exposition *exposition,
 		       struct error *err)
 {
 	static const char name[] = "hallpass_queue_oldest_due_seconds";
-	static const struct {
-		const char *job;
-		bool (*next_due)(struct db *db, instant *at, struct error *err);
-	} queues[] = {
-		{"authorization_finish", authorization_next_due},
-		{"token_upkeep", credentials_next_refresh},
-		{"meeting_sync", connection_next_sync},
-		{"bot_lease", next_lease_at},
-		{"webhook_delivery", delivery_due_since},
-	};
 	const instant now = context_now(context);
 
 	exposition_family(
 		exposition, name, "gauge",
 		"How long the worker's piece that is due longest has been so; 0: none is.");
-	for (size_t i = 0; i < COUNT_OF(queues); i++) {
-		instant at;
+	for (size_t i = 0; i < WORK_QUEUE_COUNT; i++) {
+		instant delay;
 
-		if (!queues[i].next_due(context->db, &at, err))
+		if (!work_queue_delay(&work_queues[i], context->db, now, &delay, err))
 			return false;
-		exposition_gauge(exposition, name, "job", queues[i].job,
-				 at != 0 && at < now ? (now - at) / SECOND : 0);
+		exposition_gauge(exposition, name, "job", work_queues[i].job, delay / SECOND);
 	}
 	return true;
 }

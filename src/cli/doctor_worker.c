@@ -2,6 +2,7 @@
 #include "cli/doctor.h"
 #include "store/periodic_job.h"
 #include "store/project.h"
+#include "store/work_queue.h"
 
 #include <inttypes.h>
 
@@ -10,8 +11,8 @@ static const char hourly_job[] = "clean_up";
 
 static const instant late_max = 10 * MINUTE; /* as packaging/monitoring has it */
 
-/* How long the worker has been waited for: not before there is a project, whose users could miss it. */
-static bool find_delay(struct call *call, instant *delay, struct error *err)
+/* How long that has been waited for: not before there is a project, whose users could miss it. */
+static bool hourly_delay(struct call *call, instant *delay, struct error *err)
 {
 	const instant now = clock_now(&call->process.clock);
 	struct project *projects;
@@ -27,23 +28,49 @@ static bool find_delay(struct call *call, instant *delay, struct error *err)
 	return true;
 }
 
-void doctor_check_worker(struct examination *examination)
+/* What is waited for longest, and how long. */
+static bool find_delay(struct examination *examination, const char **job, instant *longest,
+		       struct error *err)
 {
 	struct call *call = examination->call;
+	const instant now = clock_now(&call->process.clock);
+
+	*job = hourly_job;
+	if (!hourly_delay(call, longest, err))
+		return false;
+	for (size_t i = 0; i < WORK_QUEUE_COUNT; i++) {
+		const struct work_queue *queue = &work_queues[i];
+		instant delay;
+
+		if (queue->needs_zoom && examination->is_zoom_away)
+			continue;
+		if (!work_queue_delay(queue, call->db, now, &delay, err))
+			return false;
+		if (delay > *longest) {
+			*longest = delay;
+			*job = queue->job;
+		}
+	}
+	return true;
+}
+
+void doctor_check_worker(struct examination *examination)
+{
 	struct error err = {0};
+	const char *job;
 	instant delay;
 
 	if (!examination->has_schema)
 		return;
-	if (!find_delay(call, &delay, &err))
+	if (!find_delay(examination, &job, &delay, &err))
 		examination_note(examination, LEVEL_FAIL, "worker",
 				 "see what is said of the database", "%s", err.message);
 	else if (delay > late_max)
 		examination_note(
 			examination, LEVEL_WARN, "worker",
 			"see that hallpass-worker runs (systemctl status hallpass-worker; on a web host the "
-			"line of the cron), and what its log says",
-			"its work has waited for %" PRId64 " minutes", delay / MINUTE);
+			"line of the cron), and what its log says of that job",
+			"its %s has waited for %" PRId64 " minutes", job, delay / MINUTE);
 	else
 		examination_note(examination, LEVEL_OK, "worker", NULL, "none of its work is late");
 }

@@ -86,6 +86,7 @@ void doctor_check_zoom_circuits(struct examination *examination)
 				 "see what is said of the database", "%s", err.message);
 		return;
 	}
+	examination->is_zoom_away = count > 0;
 	for (size_t i = 0; i < count; i++) {
 		char since[INSTANT_TEXT_BYTES];
 

@@ -16,7 +16,7 @@ struct examination {
 	json_t *findings; /* for --json */
 	int finding_count, failed_count;
 	bool has_config, has_keyring, has_schema;
-	bool has_zoom_date;
+	bool has_zoom_date, is_zoom_away;
 	instant zoom_ahead; /* how far Zoom's clock is ahead of ours */
 };
 
