@@ -2,11 +2,22 @@
 #include "store/db_gate.h"
 #include "store/db_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * What the log is cut back to, once a reader is gone that made it longer: by itself SQLite would keep the file,
+ * on a disk that may be full of it, until the last process has closed the database. Twice what checkpoints
+ * begin at, for in haste it may well be that long.
+ */
+#define LOG_BYTES_LEFT "81920000"
+
+static_assert(2 * DB_CHECKPOINT_PAGES * 4096 == 81920000, "pages are SQLite's usual ones");
+
 const char db_connection_settings[] = "PRAGMA synchronous = FULL;"
-				      "PRAGMA temp_store = MEMORY;";
+				      "PRAGMA temp_store = MEMORY;"
+				      "PRAGMA journal_size_limit = " LOG_BYTES_LEFT ";";
 
 struct db_connection *db_connection_open(const char *path, int flags)
 {

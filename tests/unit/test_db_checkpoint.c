@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "store/db_gate.h"
 #include "store/statement.h"
 #include "store/transaction.h"
@@ -22,6 +23,7 @@
 enum {
 	CHECKPOINT_PAGES = 200,
 	PAGES_AT_ONCE = 40,
+	TRIES_MAX = 3000,
 	PAGE_BYTES = 4096,
 	NOTE_BYTES = 3500, /* which leave no room in a page for another note */
 };
@@ -126,6 +128,29 @@ static void what_a_reader_still_needs_stays_in_the_log_until_the_reader_is_gone(
 	assert_int_equal(test_notes_count(other), 8000);
 }
 
+static void a_log_that_a_reader_made_long_is_cut_back_once_the_reader_is_gone(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_close) struct db *other = test_database_connect(&database, database.gate);
+	struct transaction reading = {0};
+	struct error err = {0};
+
+	(void)state;
+	db_gate_checkpoint_aside(database.gate, CHECKPOINT_PAGES);
+	must(transaction_begin_read(&reading, other, &err), &err);
+	assert_int_equal(test_notes_count(other), 0);
+	add_pages(database.db, 2 * DB_CHECKPOINT_PAGES + 1000);
+	assert_true(log_pages(&database) > 2 * DB_CHECKPOINT_PAGES);
+	transaction_end(&reading);
+	/* By a commit after the checkpoint, which is not waited for. */
+	for (int i = 0; i < TRIES_MAX && log_pages(&database) > 2 * DB_CHECKPOINT_PAGES; i++) {
+		add_pages(database.db, PAGES_AT_ONCE);
+		clock_pause_ms(10);
+	}
+	assert_in_range(log_pages(&database), CHECKPOINT_PAGES, 2 * DB_CHECKPOINT_PAGES);
+	must_be_whole(database.db);
+}
+
 /* Else each of the two would have filled its memory with pages. */
 static void checkpoints_take_no_connection_from_who_writes(void **state)
 {
@@ -224,6 +249,7 @@ int main(void)
 		cmocka_unit_test(the_log_stays_short_under_constant_writing_beside_a_reader),
 		cmocka_unit_test(
 			what_a_reader_still_needs_stays_in_the_log_until_the_reader_is_gone),
+		cmocka_unit_test(a_log_that_a_reader_made_long_is_cut_back_once_the_reader_is_gone),
 		cmocka_unit_test(checkpoints_take_no_connection_from_who_writes),
 		cmocka_unit_test(without_a_thread_for_it_the_log_is_short_as_well),
 		cmocka_unit_test(a_process_that_is_killed_loses_nothing_that_was_committed),
