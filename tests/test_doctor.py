@@ -173,6 +173,7 @@ def test_doctor_tells_when_there_is_no_database(patient):
     findings = examine(patient, 1)
     assert levels(findings) == {"database": "fail"}
     assert "hallpass init" in findings["database"]["finding"]
+    assert "hallpass restore" in findings["database"]["advice"]
     assert patient.files() == before
 
 
@@ -185,7 +186,7 @@ def test_doctor_tells_when_the_database_is_broken(patient):
         file.write(os.urandom(200))
     findings = examine(patient, 1)
     assert findings["database"]["level"] == "fail"
-    assert "backup" in findings["database"]["advice"]
+    assert "hallpass restore" in findings["database"]["advice"]
 
 
 def test_doctor_tells_when_zoom_is_out_of_reach(patient, zoom_host):

@@ -34,16 +34,18 @@ void doctor_check_database(struct examination *examination)
 	if (!db_open(&call->db, call->process.config.database, call->process.gate, &err)) {
 		examination_note(
 			examination, LEVEL_FAIL, "database",
-			"see what is said of disk and folder, or name the right file in the configuration",
+			"see what is said of disk and folder, name the right file in the configuration, or "
+			"stop Hallpass and put a backup there: hallpass restore FILE",
 			"%s", err.message);
 		return;
 	}
 	if (!db_integrity_check(call->db, call->arena, &finding, &err))
 		finding = err.message;
 	if (finding != NULL)
-		examination_note(examination, LEVEL_FAIL, "database",
-				 "stop Hallpass and put back a backup, if this is not passing",
-				 "%s: %s", call->process.config.database, finding);
+		examination_note(
+			examination, LEVEL_FAIL, "database",
+			"unless this is passing, stop Hallpass and put a backup there: hallpass restore FILE",
+			"%s: %s", call->process.config.database, finding);
 	else
 		examination_note(examination, LEVEL_OK, "database", NULL, "intact");
 	check_schema(examination);
