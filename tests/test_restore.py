@@ -498,6 +498,21 @@ def test_nobody_is_lost_whose_newest_token_the_replaced_database_still_tells(own
         assert joiner.joins()
 
 
+def test_who_was_deleted_and_is_back_under_another_id_has_the_id_of_before_and_is_not_lost(own_stack, zoom):
+    """Zoom has taken back the tokens of the copy."""
+    stack = own_stack
+    api = stack.create_project().api
+    joiner, removed = make_joiner(stack, zoom, api), make_joiner(stack, zoom, api)
+    stack.run("hallpass", "backup", stack.copy)
+    for each in joiner, removed:
+        api.delete(f"/api/v1/zoom_oauth_connections/{each.id}").must_be(200)
+    assert joiner.connected.authorize().must_be(201).json["id"] != joiner.id
+    assert "Tokens of 1 users" in restore_stack(stack, api)
+    assert joiner.refresh().must_be(200).json["state"] == "connected" and joiner.joins()
+    assert found_lost(removed)["code"] == "invalid_grant"
+    assert joiner.connected.authorize().must_be(201).json["id"] == joiner.id
+
+
 def test_who_was_lost_when_the_copy_was_made_and_has_authorized_since_is_connected(own_stack, zoom):
     stack = own_stack
     api = stack.create_project().api

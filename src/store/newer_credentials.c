@@ -1,5 +1,6 @@
 #include "store/newer_credentials.h"
 
+#include "store/app.h"
 #include "store/connection.h"
 #include "store/credentials.h"
 #include "store/refresh_attempt.h"
@@ -11,7 +12,7 @@ enum { BATCH = 256 };
 
 /* One of `from`. */
 struct candidate {
-	const char *public_id, *zoom_user_id;
+	const char *public_id, *app_public_id, *zoom_user_id;
 	int64_t project_id, generation;
 	struct sealed refresh_token, access_token;
 	instant issued_at, expires_at, authorized_at, refreshed_at;
@@ -22,8 +23,9 @@ static const char list_sql[] =
 	"SELECT c.public_id, c.zoom_user_id, c.project_id, v.generation, v.refresh_token,"
 	" v.access_token, v.access_token_issued_at, v.access_token_expires_at, v.authorized_at,"
 	" v.refreshed_at, (SELECT min(started_at) FROM zoom_oauth_refresh_attempts"
-	"  WHERE connection_id = c.id)"
+	"  WHERE connection_id = c.id), a.public_id"
 	" FROM zoom_oauth_connections c JOIN zoom_oauth_credentials v ON v.connection_id = c.id"
+	" JOIN zoom_oauth_apps a ON a.id = c.app_id"
 	" WHERE c.public_id > $1 AND v.refresh_token IS NOT NULL ORDER BY c.public_id LIMIT $2";
 
 static struct candidate read_row(struct statement *row, struct arena *arena)
@@ -40,6 +42,7 @@ static struct candidate read_row(struct statement *row, struct arena *arena)
 		.authorized_at = column_int(row, 8),
 		.refreshed_at = column_int(row, 9),
 		.interrupted_at = column_int(row, 10),
+		.app_public_id = column_text(row, 11, arena),
 	};
 }
 
@@ -81,19 +84,6 @@ static bool replace(struct db *to, int64_t connection_id, const struct candidate
 	return statement_done(statement, err) && refresh_attempt_remove_all(to, connection_id, err);
 }
 
-/* The same row and project, or they would not open there either. */
-static bool is_readable(const struct connection *connection, const struct candidate *candidate,
-			struct keyring *keyring)
-{
-	SCOPED(arena_release) struct arena scratch = {0};
-	const struct seal_place place = credentials_refresh_token_place(connection);
-	struct error unreadable;
-	const char *text;
-
-	return keyring_open_sealed(keyring, &scratch, &place, candidate->refresh_token, &text,
-				   &unreadable);
-}
-
 /* Of the candidate: below 0 it is older, 0 the same. */
 static int64_t compare_age(const struct candidate *candidate, const struct credentials *credentials)
 {
@@ -102,7 +92,42 @@ static int64_t compare_age(const struct candidate *candidate, const struct crede
 	return between != 0 ? between : candidate->generation - credentials->generation;
 }
 
-static bool take_one(struct db *to, const struct candidate *candidate, struct keyring *keyring,
+static bool find_connection(struct db *to, struct arena *arena, const struct candidate *candidate,
+			    bool *found, struct connection *connection, struct error *err)
+{
+	struct app app;
+
+	return app_find_anywhere(to, arena, candidate->app_public_id, found, &app, err) &&
+	       (!*found || connection_find_by_user(to, arena, app.id, candidate->zoom_user_id,
+						   found, connection, err));
+}
+
+/*
+ * Whether a key opens them. Those of a user who was deleted since, and has authorized anew, are another
+ * row's there: the refresh token is sealed for the one here, and will bring an access token.
+ */
+static bool fit(struct candidate *candidate, struct arena *arena, struct keyring *keyring,
+		const struct connection *connection)
+{
+	const struct connection there = {.public_id = candidate->public_id,
+					 .project_id = candidate->project_id};
+	const struct seal_place from = credentials_refresh_token_place(&there);
+	const struct seal_place to = credentials_refresh_token_place(connection);
+	struct error unreadable;
+	const char *text;
+
+	if (!keyring_open_sealed(keyring, arena, &from, candidate->refresh_token, &text,
+				 &unreadable))
+		return false;
+	if (strcmp(connection->public_id, candidate->public_id) == 0)
+		return true;
+	candidate->refresh_token = keyring_seal(keyring, arena, &to, text);
+	candidate->access_token = (struct sealed){0};
+	candidate->issued_at = candidate->expires_at = 0;
+	return true;
+}
+
+static bool take_one(struct db *to, struct candidate *candidate, struct keyring *keyring,
 		     bool *is_taken, struct error *err)
 {
 	SCOPED(arena_release) struct arena arena = {0};
@@ -112,14 +137,13 @@ static bool take_one(struct db *to, const struct candidate *candidate, struct ke
 	bool found;
 
 	*is_taken = false;
-	if (!connection_find(to, &arena, candidate->project_id, candidate->public_id, &found,
-			     &connection, err))
+	if (!find_connection(to, &arena, candidate, &found, &connection, err))
 		return false;
-	if (!found || strcmp(connection.zoom_user_id, candidate->zoom_user_id) != 0)
+	if (!found)
 		return true;
 	if (!credentials_find(to, &arena, connection.id, &found, &credentials, err))
 		return false;
-	if (!found || !is_readable(&connection, candidate, keyring))
+	if (!found || !fit(candidate, &arena, keyring, &connection))
 		return true;
 	age = compare_age(candidate, &credentials);
 	if (age < 0)

@@ -15,11 +15,11 @@
 
 static const instant now = 1000 * DAY;
 
-/* Ada's tokens for the times-th time, which is their generation. */
-static void give(struct db *db, struct keyring *keyring, int times)
+/* Ada's tokens for the times-th time, which is their generation, sealed for her connection of that id. */
+static void give_as(struct db *db, struct keyring *keyring, const char *public_id, int times)
 {
 	SCOPED(arena_release) struct arena arena = {0};
-	const struct connection ada = {.public_id = "zoauth_1", .project_id = TEST_PROJECT};
+	const struct connection ada = {.public_id = public_id, .project_id = TEST_PROJECT};
 	const struct seal_place refresh = credentials_refresh_token_place(&ada);
 	const struct seal_place access = credentials_access_token_place(&ada);
 	struct error err = {0};
@@ -36,6 +36,11 @@ static void give(struct db *db, struct keyring *keyring, int times)
 		must(credentials_replace(db, TEST_ADA, &tokens, now + i, now + 30 * DAY, &err),
 		     &err);
 	}
+}
+
+static void give(struct db *db, struct keyring *keyring, int times)
+{
+	give_as(db, keyring, "zoauth_1", times);
 }
 
 static struct credentials find(struct db *db, struct arena *arena)
@@ -118,6 +123,54 @@ static void of_two_authorizations_the_later_is_the_newer_whatever_the_generation
 	assert_int_equal(find(older.db, &arena).refreshed_at, now + 2);
 }
 
+/* She was deleted and has authorized anew. */
+static void the_refresh_token_of_a_user_of_another_id_is_taken_for_the_id_that_is_here(void **state)
+{
+	SCOPED(test_database_release) struct test_database to = test_rows_open();
+	SCOPED(test_database_release) struct test_database from = test_rows_open();
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&to, "keys");
+	SCOPED(arena_release) struct arena arena = {0};
+	const struct connection ada = {.public_id = "zoauth_1", .project_id = TEST_PROJECT};
+	const struct seal_place place = credentials_refresh_token_place(&ada);
+	struct credentials credentials;
+	struct error err = {0};
+	const char *text;
+
+	(void)state;
+	give(to.db, keyring, 1);
+	must(db_script(from.db,
+		       "UPDATE zoom_oauth_connections SET public_id = 'zoauth_9' WHERE id = 1",
+		       &err),
+	     &err);
+	give_as(from.db, keyring, "zoauth_9", 3);
+	assert_int_equal(take(&to, &from, keyring), 1);
+	credentials = find(to.db, &arena);
+	assert_int_equal(credentials.refreshed_at, now + 3);
+	assert_null(credentials.access_token.bytes);
+	assert_int_equal(credentials.access_token_expires_at, 0);
+	must(keyring_open_sealed(keyring, &arena, &place, credentials.refresh_token, &text, &err),
+	     &err);
+	assert_string_equal(text, "refresh 3");
+}
+
+static void those_of_a_user_of_another_app_are_not(void **state)
+{
+	SCOPED(test_database_release) struct test_database to = test_rows_open();
+	SCOPED(test_database_release) struct test_database from = test_rows_open();
+	SCOPED(keyring_close) struct keyring *keyring = test_database_keyring(&to, "keys");
+	SCOPED(arena_release) struct arena arena = {0};
+	struct error err = {0};
+
+	(void)state;
+	give(to.db, keyring, 1);
+	must(db_script(from.db, "UPDATE zoom_oauth_apps SET public_id = 'zoapp_9' WHERE id = 1",
+		       &err),
+	     &err);
+	give(from.db, keyring, 3);
+	assert_int_equal(take(&to, &from, keyring), 0);
+	assert_int_equal(find(to.db, &arena).generation, 1);
+}
+
 /* As what "refresh 2" leaves of the tokens of that authorization. */
 static const char same_sql[] = "UPDATE zoom_oauth_credentials SET generation = 2,"
 			       " authorized_at = authorized_at + 1";
@@ -178,6 +231,9 @@ int main(void)
 		cmocka_unit_test(newer_ones_are_taken_whole_and_are_due_at_once),
 		cmocka_unit_test(
 			of_two_authorizations_the_later_is_the_newer_whatever_the_generations_are),
+		cmocka_unit_test(
+			the_refresh_token_of_a_user_of_another_id_is_taken_for_the_id_that_is_here),
+		cmocka_unit_test(those_of_a_user_of_another_app_are_not),
 		cmocka_unit_test(
 			what_is_as_new_or_newer_stays_but_for_a_refresh_that_was_interrupted),
 		cmocka_unit_test(
