@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from support.home import as_services, keep_to_root, root_alone
-from support.stack import BUILD
+from support.stack import BUILD, ROOT
 
 WRONG_CALLS = {
     "no_command": [], "an_unknown_command": ["frobnicate"], "half_a_command": ["project"],
@@ -47,6 +47,13 @@ def test_help_names_every_command(empty_home):
     assert empty_home.done("--help") == output
     assert re.findall(r"^  (\w\S*(?: [a-z]+)?)", output, re.MULTILINE) == COMMANDS
     assert "HALLPASS_CONFIG" in output
+
+
+def test_the_manual_has_every_command_as_help_has_it(empty_home):
+    manual = (ROOT / "packaging/man/hallpass.1").read_text()
+    usages = re.findall(r"^\.TP\n(.*)", manual[manual.index(".SH COMMANDS"):manual.index(".SH ENV")], re.MULTILINE)
+    assert [re.sub(r"\\f.", "", usage).replace("\\-", "-") for usage in usages] == re.findall(
+        r"^  (\S.*)", empty_home.done("help"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

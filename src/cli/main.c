@@ -16,7 +16,7 @@ static command_run run_help, run_version;
 
 static const struct command commands[] = {
 	{"init", NULL, OPTION_YES, NEEDS_CONFIG, run_init,
-	 "make the database and a fresh key file, whichever is not there yet"},
+	 "make the database and a fresh key file, whichever is not there yet; --yes if keys are lost"},
 	{"migrate", NULL, 0, NEEDS_DATABASE_FILE, run_migrate,
 	 "bring the database to this program's schema version"},
 	{"doctor", NULL, OPTION_JSON, NEEDS_NOTHING, run_doctor,
