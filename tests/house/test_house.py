@@ -1,6 +1,7 @@
 """The tree keeps to the plan of the house, and the tools that watch over it notice when it does not."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -201,3 +202,9 @@ def test_deps_refuses_a_part_that_it_does_not_know(tmp_path):
     result, asked = deps(tmp_path, 0, "gcc", "everything")
     assert (result.returncode, asked) == (2, "")
     assert "usage: scripts/deps [build|package]" in result.stderr
+
+
+def test_deps_tells_what_its_parts_are_and_installs_nothing(tmp_path):
+    result, asked = deps(tmp_path, 0, "gcc", "--help")
+    assert (result.returncode, asked) == (0, "")
+    assert re.findall(r"^  (\w+)  ", result.stdout, re.MULTILINE) == ["build", "package"]

@@ -310,6 +310,8 @@ def test_a_wrong_call_is_told_what_is_wrong_and_the_usage(arguments, wrong, tmp_
 def test_who_asks_for_help_gets_the_usage(arguments, tmp_path):
     result = subprocess.run([STACK, *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "") and result.stdout.startswith("usage: scripts/stack up ")
+    for told in "--processes N  of each", "--build BUILD  where", "HALLPASS_CONFIG=DIR/hallpass.conf":
+        assert told in result.stdout
     assert list(tmp_path.iterdir()) == []
 
 
