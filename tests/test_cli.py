@@ -49,6 +49,13 @@ def test_help_names_every_command(empty_home):
     assert "HALLPASS_CONFIG" in output
 
 
+def test_the_readme_has_every_command():
+    text = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \|", text[text.index("### Commands"):text.index("### At night")], re.MULTILINE)
+    named = [name for row in rows[1:] for name in re.findall(r"`(.*?)`", row)]
+    assert sorted(named) == sorted(set(COMMANDS) - {"help"})
+
+
 def test_the_manual_has_every_command_as_help_has_it(empty_home):
     manual = (ROOT / "packaging/man/hallpass.1").read_text()
     usages = re.findall(r"^\.TP\n(.*)", manual[manual.index(".SH COMMANDS"):manual.index(".SH ENV")], re.MULTILINE)
