@@ -202,8 +202,9 @@ CREATE INDEX zoom_meeting_participants_by_age ON zoom_meeting_participants (chan
 CREATE TABLE zoom_log (
 	id INTEGER PRIMARY KEY,
 	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
-	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE SET NULL,
-	                                            -- NULL: it concerns the app, or nobody who is connected
+	connection_id INTEGER,                      -- NULL: it concerns the app, or nobody who is connected. No
+	                                            -- reference, for which each event would read one page more
+	                                            -- of its own: who removes a connection sees to it
 	at INTEGER NOT NULL,
 	type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 13), -- enum log_type (src/store/log_entry.h)
 	name TEXT,                                  -- of an event accepted "meeting.started"; else the code of

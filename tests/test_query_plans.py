@@ -151,6 +151,20 @@ def test_what_leaves_few_bots_finds_them_where_time_narrows_as_well(database, na
         assert any(f"USING INDEX {found_by}" in step for step in plan), plan
 
 
+def tables_opened_by(database, sql):
+    """To read or to write, those that its rows refer to as well."""
+    parameters = {str(number): None for number in range(1, 41)}
+    database.execute("PRAGMA foreign_keys = ON")
+    pages = [row[3] for row in database.execute(f"EXPLAIN {sql}", parameters) if row[1] in ("OpenRead", "OpenWrite")]
+    return {database.execute("SELECT tbl_name FROM sqlite_schema WHERE rootpage = ?", (page,)).fetchone()[0]
+            for page in pages}
+
+
+def test_an_event_goes_into_the_log_without_a_page_of_its_connection(database):
+    """Among a million that would be one of its own to read for each event."""
+    assert tables_opened_by(database, STATEMENTS["log_entry:add_event_sql"]) == {"zoom_log", "zoom_oauth_apps"}
+
+
 def test_what_a_row_refers_to_can_go_without_reading_through_the_table(database):
     lacking = set()
     for table in tables_of(database):

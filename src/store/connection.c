@@ -1,5 +1,6 @@
 #include "store/connection.h"
 
+#include "store/log_entry.h"
 #include "store/public_id.h"
 #include "store/statement.h"
 
@@ -388,7 +389,7 @@ bool connection_remove(struct db *db, int64_t id, struct error *err)
 	SCOPED(statement_release) struct statement *removal = db_statement(db, remove_sql);
 
 	bind_int(removal, 1, id);
-	return statement_done(removal, err);
+	return log_entry_leave_to_app(db, id, err) && statement_done(removal, err);
 }
 
 static const char disconnect_sql[] =

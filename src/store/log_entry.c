@@ -58,6 +58,17 @@ bool log_entry_add(struct db *db, const struct log_entry *entry, struct error *e
 	return statement_done(add, err);
 }
 
+static const char leave_to_app_sql[] =
+	"UPDATE zoom_log SET connection_id = NULL WHERE connection_id = $1";
+
+bool log_entry_leave_to_app(struct db *db, int64_t connection_id, struct error *err)
+{
+	SCOPED(statement_release) struct statement *leave = db_statement(db, leave_to_app_sql);
+
+	bind_int(leave, 1, connection_id);
+	return statement_done(leave, err);
+}
+
 static const char has_timeless_event_sql[] =
 	"SELECT 1 FROM zoom_log WHERE event_at = 0 AND app_id = $1 AND body_hash = $2";
 

@@ -48,6 +48,9 @@ struct log_entry {
 /* Of a connection that is gone nothing is added. */
 bool log_entry_add(struct db *db, const struct log_entry *entry, struct error *err) MUST_CHECK;
 
+/* Of a connection that goes: its entries are those of its app alone from now on. */
+bool log_entry_leave_to_app(struct db *db, int64_t connection_id, struct error *err) MUST_CHECK;
+
 /* An event whose signature was right. */
 struct log_event {
 	int64_t app_id;

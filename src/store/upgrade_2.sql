@@ -3,7 +3,7 @@
 CREATE TABLE zoom_log (
 	id INTEGER PRIMARY KEY,
 	app_id INTEGER NOT NULL REFERENCES zoom_oauth_apps (id) ON DELETE CASCADE,
-	connection_id INTEGER REFERENCES zoom_oauth_connections (id) ON DELETE SET NULL,
+	connection_id INTEGER,
 	at INTEGER NOT NULL,
 	type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 13),
 	name TEXT,

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 static const char count_sql[] = "SELECT count(*) FROM zoom_log";
+static const char of_connections_sql[] = "SELECT count(connection_id) FROM zoom_log";
 static const char last_rejected_sql[] =
 	"SELECT last_rejected_webhook_at FROM zoom_oauth_apps WHERE id = 1";
 static const instant zooms_time = 5 * MINUTE;
@@ -208,6 +209,7 @@ static void what_happened_to_a_connection_outlives_it_in_the_log_of_its_app(void
 	entries = list(database.db, &arena, TEST_APP, 0, &count);
 	assert_int_equal(count, 1);
 	assert_null(entries[0].connection_public_id);
+	assert_int_equal(test_database_number(database.db, of_connections_sql), 0);
 	assert_false(add_event(database.db, TEST_APP, "ada", "1", zooms_time));
 }
 
