@@ -11,6 +11,7 @@ from support import processes, time_travel
 from support.cgi import read_answer
 from support.joiner import make_joiner
 from support.metrics import Metrics, read_metrics
+from support.runner import BOTS, Runner
 from support.stack import BUILD, ROOT
 from support.token_callback import SIGNING_SECRET, TokenCallback, attendee_body
 from support.waiting import wait_until
@@ -158,6 +159,19 @@ def test_the_workers_work_is_counted_and_what_it_does_not_get_to_is_seen(private
         assert worker.wait(timeout=60) == 0
     assert read_metrics(stack).get(QUEUE, job="meeting_sync") == 0
     assert growth.get(JOBS, job="meeting_sync", outcome="ok") == 2
+
+
+def test_a_lease_that_ran_out_while_the_worker_was_down_counts_until_that_settles_it(private_stack):
+    stack = private_stack()
+    api = stack.create_project().api
+    api.post(BOTS, json={"meeting_url": "https://zoom.us/j/85512345678"}).must_be(201)
+    assert Runner(api).claim(lease_s=10)
+    stack.down()
+    time_travel.write(stack, "UPDATE bots SET lease_expires_at = lease_expires_at - 3600000000")
+    stack.up()
+    assert 3580 <= read_metrics(stack).get(QUEUE, job="bot_lease") < 3700
+    wait_until(lambda: read_metrics(stack).get(QUEUE, job="bot_lease") == 0, 20, "the lease's end")
+    assert stack.database.value("SELECT lease_expires_at FROM bots") is None
 
 
 def add_webhook(project, url):

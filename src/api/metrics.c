@@ -119,7 +119,9 @@ static bool add_queues(const struct context *context, struct exposition *exposit
 
 	exposition_family(
 		exposition, name, "gauge",
-		"How long the worker's piece that is due longest has been so; 0: none is.");
+		"How long the worker's piece that is due longest has been so; 0: none is. A bot's "
+		"lease that ran out while the worker was down counts until the worker has been up "
+		"for as long as the lease is, and settles it.");
 	for (size_t i = 0; i < WORK_QUEUE_COUNT; i++) {
 		instant delay;
 

@@ -6,6 +6,10 @@
 #include "store/credentials.h"
 #include "store/delivery.h"
 
+/*
+ * The worker gives what ran out while it was down a lease more, and nobody else knows since when it is up; by the
+ * time of who asks, a worker that is dead would look well whenever that one has just been started.
+ */
 static bool next_lease_at(struct db *db, instant *at, struct error *err)
 {
 	return bot_queue_next_at(db, 0, at, err);

@@ -15,7 +15,10 @@ enum { WORK_QUEUE_COUNT = 5 };
 
 extern const struct work_queue work_queues[WORK_QUEUE_COUNT];
 
-/* How long the piece that is due longest has been so; 0: none is. */
+/*
+ * How long the piece that is due longest has been so; 0: none is. A bot's lease that ran out while the worker was
+ * down counts until the worker settles it, which it does when it has been up for as long as the lease is.
+ */
 bool work_queue_delay(const struct work_queue *queue, struct db *db, instant now, instant *delay,
 		      struct error *err) MUST_CHECK;
 
