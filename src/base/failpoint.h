@@ -27,6 +27,9 @@ instant failpoint_clock_error(void);
 /* Where those files are; NULL in every other build. */
 const char *failpoint_folder(void);
 
+/* What has patience for minutes has it for seconds, lest its end be waited for as long. */
+int64_t failpoint_shorten(int64_t ms);
+
 #else
 
 static inline void failpoint(const char *name)
@@ -42,6 +45,11 @@ static inline instant failpoint_clock_error(void)
 static inline const char *failpoint_folder(void)
 {
 	return NULL;
+}
+
+static inline int64_t failpoint_shorten(int64_t ms)
+{
+	return ms;
 }
 
 #endif

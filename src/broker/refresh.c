@@ -15,8 +15,10 @@
 
 enum {
 	LEASE_MARGIN_S = 5, /* a lease outlives the longest call by this */
-	STORE_TRIES = 200,  /* an answer of Zoom's is not given up while the disk may come back */
+	/* An answer of Zoom's is not given up while the disk may come back: its thread keeps nobody waiting. */
+	STORE_MS_MAX = 10 * 60 * 1000,
 	STORE_PAUSE_MS = 50,
+	STORE_PAUSE_MS_MAX = 1000,
 	LOOK_AGAIN_MS = 50, /* at authorizations that are under way */
 	/* Before a refusal is looked at again that somebody else may explain. */
 	DOUBT_RETRY_S = 60,
@@ -183,13 +185,15 @@ static bool store_answer(const struct refresh *refresh, const struct zoom_token_
 	struct answer answer = {.refresh = refresh,
 				.tokens = tokens,
 				.issued_at = clock_now(refresh->broker->clock)};
+	const int64_t until_ms = clock_monotonic_ms() + failpoint_shorten(STORE_MS_MAX);
+	int pause_ms = STORE_PAUSE_MS;
 
-	for (int tries = 1;
-	     !group_store(refresh->broker->db, store_in_transaction, &answer, refresh->err);
-	     tries++) {
-		if (tries == STORE_TRIES || !error_is_passing(refresh->err))
+	while (!group_store(refresh->broker->db, store_in_transaction, &answer, refresh->err)) {
+		if (clock_monotonic_ms() >= until_ms)
 			return false;
-		clock_pause_ms(STORE_PAUSE_MS);
+		clock_pause_ms(pause_ms);
+		if (pause_ms < STORE_PAUSE_MS_MAX)
+			pause_ms += STORE_PAUSE_MS;
 	}
 	*stored = answer.stored;
 	return true;

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -617,6 +618,49 @@ static void an_attempt_that_a_living_process_has_given_up_keeps_nothing_in_doubt
 	close_fixture(&fixture);
 }
 
+/* From Zoom's having read the request on no file of ours can grow, and so nothing be stored, for so long. */
+enum { FULL_S = 12 };
+
+static void *fill_the_disk_meanwhile(void *argument)
+{
+	const struct fixture *fixture = argument;
+	struct rlimit usual, full;
+
+	while (http_peer_request_count(fixture->peer) == 0)
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+	full = usual;
+	full.rlim_cur = 1;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	sleep(FULL_S);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+	return NULL;
+}
+
+static void an_answer_is_kept_in_hand_until_there_is_room_for_it(void **state)
+{
+	const struct peer_answer answers[] = {{.body = new_tokens, .delay_ms = 500}};
+	const int64_t started_ms = clock_monotonic_ms();
+	struct credentials credentials;
+	struct fixture fixture;
+	struct error of_tries; /* that came before the one that worked */
+	pthread_t thread;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	open_fixture(&fixture, answers, 1);
+	credentials = read_credentials(&fixture);
+	assert_int_equal(pthread_create(&thread, NULL, fill_the_disk_meanwhile, &fixture), 0);
+	assert_int_equal(refresh_try(&fixture.broker, &fixture.connection, &credentials,
+				     &fixture.failure, &of_tries),
+			 REFRESH_STORED);
+	assert_true(clock_monotonic_ms() - started_ms >= FULL_S * 1000);
+	assert_stored(&fixture, "r1");
+	assert_int_equal(count(&fixture, ATTEMPTS), 0);
+	pthread_join(thread, NULL);
+	close_fixture(&fixture);
+}
+
 static void what_was_not_sent_leaves_nothing_in_doubt(void **state)
 {
 	struct fixture fixture;
@@ -706,6 +750,7 @@ int main(void)
 		cmocka_unit_test(an_attempt_of_ones_own_that_was_left_open_counts_as_lost),
 		cmocka_unit_test(
 			an_attempt_that_a_living_process_has_given_up_keeps_nothing_in_doubt),
+		cmocka_unit_test(an_answer_is_kept_in_hand_until_there_is_room_for_it),
 		cmocka_unit_test(what_was_not_sent_leaves_nothing_in_doubt),
 		cmocka_unit_test(what_a_gateway_says_leaves_open_what_zoom_did),
 		cmocka_unit_test(a_rate_limit_is_an_answer_and_leaves_nothing_in_doubt),
