@@ -20,8 +20,8 @@ struct access_token {
 };
 
 /*
- * A token that lives a while yet. refused_generation is that of a token which Zoom's API refused
- * with 401, so that another is needed; 0 else.
+ * A token that lives a while yet. refused_generation is that of a token in whose place another one is
+ * needed: Zoom's API refused it with 401, or it is due to be renewed; 0 else.
  *
  * On failure failure->class says what Zoom meant, and the consequences for the connection and the
  * app are committed already; where it is ZOOM_FAILURE_NONE the failure is ours and in err.

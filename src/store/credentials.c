@@ -208,7 +208,7 @@ static const char claim_due_refreshes_sql[] =
 	"UPDATE zoom_oauth_credentials SET next_refresh_at = $2 WHERE connection_id IN"
 	" (SELECT connection_id FROM zoom_oauth_credentials WHERE next_refresh_at <= $1"
 	"  ORDER BY next_refresh_at LIMIT $3)"
-	" RETURNING connection_id, refresh_attempts";
+	" RETURNING connection_id, generation, refresh_attempts";
 
 bool credentials_claim_due_refreshes(struct db *db, instant now, instant lease_until, int limit,
 				     struct due_refresh *refreshes, int *count, struct error *err)
@@ -225,8 +225,8 @@ bool credentials_claim_due_refreshes(struct db *db, instant now, instant lease_u
 			return false;
 		if (!found)
 			return true;
-		refreshes[*count] =
-			(struct due_refresh){column_int(claim, 0), (int)column_int(claim, 1)};
+		refreshes[*count] = (struct due_refresh){column_int(claim, 0), column_int(claim, 1),
+							 (int)column_int(claim, 2)};
 	}
 }
 

@@ -84,7 +84,8 @@ bool credentials_retry_postponed(struct db *db, int64_t app_id, instant at, stru
 
 struct due_refresh {
 	int64_t connection_id;
-	int attempts; /* that have failed in a row */
+	int64_t generation; /* of the tokens that are to be renewed */
+	int attempts;       /* that have failed in a row */
 };
 
 /* As connection_claim_sync(), of several: those that are due longest, up to limit, put off to lease_until. */

@@ -2,6 +2,7 @@
  * Refreshes the tokens that nobody has used for long, so that Zoom does not let them lapse, and those that
  * an event put in doubt; either way a user who is gone is found.
  */
+#include "base/failpoint.h"
 #include "broker/access_token.h"
 #include "store/connection.h"
 #include "store/credentials.h"
@@ -95,8 +96,10 @@ static bool run_one(struct context *context, bool *did, const char **subject, st
 	if (!found)
 		return true;
 	*subject = connection.public_id;
+	failpoint("upkeep.claimed");
 	broker = job_broker(context, 2 * context->process->config.zoom_timeout_ms);
-	if (access_token_renew(&broker, &connection, &token, &failure, err))
+	/* Somebody may have renewed them since they were claimed, and that is their upkeep, too. */
+	if (access_token_get(&broker, &connection, refresh.generation, &token, &failure, err))
 		return true;
 	postpone(context, &refresh, &failure);
 	return job_fail(context, &failure, err);

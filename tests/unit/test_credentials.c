@@ -351,6 +351,7 @@ static void the_worker_gets_each_due_refresh_once(void **state)
 	must(credentials_claim_due_refreshes(db, now, later, 1, refreshes, &count, &err), &err);
 	assert_int_equal(count, 1);
 	assert_int_equal(refreshes[0].connection_id, TEST_ADA); /* who is due longest */
+	assert_int_equal(refreshes[0].generation, 1);
 	assert_int_equal(refreshes[0].attempts, 4);
 	must(credentials_claim_due_refreshes(db, now, later, 2, refreshes, &count, &err), &err);
 	assert_int_equal(count, 1);
