@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support.fastcgi import KeptConnection
+from support.joiner import make_joiner
 from support.processes import end
 from support.stack import BUILD
 from support.supervisor import OnDemand
@@ -91,6 +92,25 @@ def test_a_request_that_takes_longer_than_that_is_answered(stack, zoom):
                                                   "client_secret": app["client_secret"]}).must_be(201)
         assert apps.statuses == []
         wait_for_end(apps)
+
+
+def test_a_refresh_that_nobody_waits_for_keeps_it_so_that_nobody_waits_for_the_next_program(stack, zoom):
+    """The bot has had its answer, the refresh has not: it could end only when that is stored, and serves until then."""
+    joiner = make_joiner(stack, zoom, stack.create_project().api)
+    end(stack, "bots")
+    with (on_demand(stack, "bots", HALLPASS_ZOOM_TIMEOUT_MS="6000") as bots,
+          joiner.refusal_that_comes_late(2800, hold="after") as release):
+        assert joiner.zoom_tokens()["join_flow_reason"] == "timeout"
+        pid = bots.pid()
+        time.sleep(IDLE_S + 0.4)  # it would be idle else
+        assert joiner.refreshes(state="in_flight") == 1
+        started = time.monotonic()
+        joiner.api.get("/api/v1/bots").must_be(200)
+        assert time.monotonic() - started < 0.7 and bots.pid() == pid
+        release()
+        wait_for_end(bots)
+        assert joiner.joins()
+    assert joiner.refreshes() == 1
 
 
 def test_who_starts_to_send_keeps_it_though_nothing_is_complete(stack):

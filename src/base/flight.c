@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdalign.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,6 +39,16 @@ struct flights *flights_open(void)
 	pthread_mutex_init(&flights->lock, NULL);
 	pthread_cond_init(&flights->all_have_landed, NULL);
 	return flights;
+}
+
+bool flights_are_under_way(struct flights *flights)
+{
+	bool are_under_way;
+
+	pthread_mutex_lock(&flights->lock);
+	are_under_way = flights->flying != NULL;
+	pthread_mutex_unlock(&flights->lock);
+	return are_under_way;
 }
 
 void flights_await(struct flights *flights)

@@ -7,12 +7,15 @@
 #ifndef BASE_FLIGHT_H
 #define BASE_FLIGHT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct flights;
 
 struct flights *flights_open(void);
+
+bool flights_are_under_way(struct flights *flights);
 
 /* Until none is under way. Who can begin one must be gone. */
 void flights_await(struct flights *flights);

@@ -25,10 +25,11 @@ static void watch(const struct intake *intake, int descriptor)
 	assert(result == 0);
 }
 
-void intake_open(struct intake *intake, int listening, int64_t idle_ms)
+void intake_open(struct intake *intake, int listening, int64_t idle_ms, struct flights *flights)
 {
 	*intake = (struct intake){.listening = listening,
 				  .idle_ms = idle_ms,
+				  .flights = flights,
 				  .idle_since_ms = clock_monotonic_ms()};
 	pthread_mutex_init(&intake->lock, NULL);
 	intake->poll = epoll_create1(EPOLL_CLOEXEC);
@@ -142,13 +143,18 @@ static int take_next(struct intake *intake, const struct epoll_event *event, boo
 	return *is_kept ? take_kept(intake, event) : accept_new(intake);
 }
 
-/* For epoll_wait(): how long it may go on without anybody. Who has a connection closes it some time. */
+/*
+ * For epoll_wait(): how long it may go on without anybody. Who has a connection closes it some time, and a
+ * flight has an end, too.
+ */
 static int idle_ms_left(struct intake *intake)
 {
 	int64_t left = intake->idle_ms;
 
 	if (intake->idle_ms == 0)
 		return -1;
+	if (flights_are_under_way(intake->flights))
+		return (int)left;
 	pthread_mutex_lock(&intake->lock);
 	if (intake->open_count == 0)
 		left += intake->idle_since_ms - clock_monotonic_ms();
@@ -176,8 +182,8 @@ bool intake_is_idle(struct intake *intake)
 }
 
 /*
- * False once it is over for idleness. Only who waits here accepts, and nobody has a connection then: so
- * nothing is under way, and who comes from then on stays in the socket's queue for the next process.
+ * False once it is over for idleness. Only who waits here accepts, and nobody has a connection then, nor is a
+ * flight under way: so nothing is, and who comes from then on stays in the socket's queue for the next process.
  */
 static bool wait_for_event(struct intake *intake, struct epoll_event *event)
 {

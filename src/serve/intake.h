@@ -7,6 +7,7 @@
 #define SERVE_INTAKE_H
 
 #include "base/attr.h"
+#include "base/flight.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -19,7 +20,8 @@ enum intake_state { INTAKE_NEW, INTAKE_SERVED, INTAKE_IDLE };
 
 struct intake {
 	int listening, poll, stop_event;
-	int64_t idle_ms;      /* 0: no limit */
+	int64_t idle_ms; /* 0: no limit */
+	struct flights *flights;
 	bool was_kept;        /* what intake_next() gave last */
 	bool has_new;         /* somebody may wait to be accepted */
 	pthread_mutex_t lock; /* over what follows */
@@ -29,8 +31,11 @@ struct intake {
 	unsigned char states[INTAKE_FILES_MAX]; /* enum intake_state, by descriptor */
 };
 
-/* `listening` is the caller's. Once it has had no connection open for idle_ms it is over; 0: never. */
-void intake_open(struct intake *intake, int listening, int64_t idle_ms);
+/*
+ * `listening` and `flights` are the caller's. Once it has had no connection open for idle_ms it is over, unless a
+ * flight is under way, whose end the program's would have to wait for; 0: never.
+ */
+void intake_open(struct intake *intake, int listening, int64_t idle_ms, struct flights *flights);
 void intake_close(struct intake *intake);
 
 /*

@@ -393,7 +393,8 @@ int responder_main(const char *program, const struct route *routes, size_t route
 	if (FCGX_Init() != 0)
 		return EXIT_FAILURE;
 	db_gate_checkpoint_aside(process.gate, DB_CHECKPOINT_PAGES);
-	intake_open(&responder.intake, LISTEN_SOCKET, process.config.idle_exit_s * 1000);
+	intake_open(&responder.intake, LISTEN_SOCKET, process.config.idle_exit_s * 1000,
+		    process.flights);
 	seats_open(&responder.seats, &process, serve_visits, &responder);
 	group_open(&responder.group);
 	parking_open(&responder.parking, process.config.threads);

@@ -21,6 +21,7 @@
 enum { IDLE_MS = 40, ROUNDS = 2000, EDGE_US = 2000, ANSWER_MS_MAX = 10000 };
 
 static int listening = -1;
+static struct flights *flights;
 static struct sockaddr_un address;
 static socklen_t address_size;
 
@@ -30,6 +31,7 @@ static int listen_somewhere(void **state)
 	(void)state;
 	address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	address_size = sizeof(address);
+	flights = flights_open();
 	listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return bind(listening, (struct sockaddr *)&address, sizeof(sa_family_t)) != 0 ||
 	       listen(listening, 128) != 0 ||
@@ -39,6 +41,7 @@ static int listen_somewhere(void **state)
 static int stop_listening(void **state)
 {
 	(void)state;
+	flights_close(&flights);
 	return close(listening);
 }
 
@@ -55,7 +58,7 @@ static struct intake *opened(int64_t idle_ms)
 	struct intake *intake = malloc(sizeof(*intake));
 
 	assert_non_null(intake);
-	intake_open(intake, listening, idle_ms);
+	intake_open(intake, listening, idle_ms, flights);
 	return intake;
 }
 
