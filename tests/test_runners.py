@@ -275,6 +275,19 @@ def test_a_bot_whose_runner_died_on_the_way_in_is_handed_out_again(api, claimed,
     second.go("joined_meeting")
 
 
+def test_a_bot_whose_tenth_runner_died_on_the_way_in_has_failed(api, claimed, stack):
+    """It may be what kills them."""
+    runners = [claimed] + [Runner(api) for _ in range(9)]
+    for runner in runners:
+        assert runner is claimed or runner.claim()["id"] == claimed.bot["id"]
+        run_out(stack, claimed.bot)
+    assert Runner(api).claim() is None
+    bot = claimed.read()
+    assert bot["state"] == "fatal_error"
+    assert told(bot) == ["join_requested", "lease_expired"] * 9 + ["join_requested", "fatal_error/heartbeat_timeout"]
+    assert bot["events"][-1]["metadata"] == {"runner_id": runners[-1].name, "leases_lost": 10}
+
+
 def test_the_worker_frees_a_bot_as_well(claimed, stack):
     run_out(stack, claimed.bot)
     ring(stack)

@@ -15,12 +15,15 @@ enum {
 	SETTLED_MAX = 20,  /* by one claim, of leases and of holds; the next one goes on */
 };
 
-static const char *runner_metadata(struct arena *arena, const char *runner_id)
+/* Of a runner, and of how many the bot lost on its way in, where that is why. */
+static const char *runner_metadata(struct arena *arena, const char *runner_id, int64_t leases_lost)
 {
 	json_t *metadata = json_object();
 	const char *text;
 
 	json_object_set_new(metadata, "runner_id", json_string(runner_id));
+	if (leases_lost != 0)
+		json_object_set_new(metadata, "leases_lost", json_integer(leases_lost));
 	text = json_text(arena, metadata);
 	json_decref(metadata);
 	return text;
@@ -84,8 +87,8 @@ bool lease_claim(struct db *db, struct arena *arena, const struct lease_request 
 	if (!*found)
 		return true;
 	return bot_find_by_id(db, arena, id, found, bot, err) &&
-	       life_begin_to_join(db, arena, bot, runner_metadata(arena, request->runner_id), now,
-				  err) &&
+	       life_begin_to_join(db, arena, bot, runner_metadata(arena, request->runner_id, 0),
+				  now, err) &&
 	       take(db, arena, request, now, bot, token, err);
 }
 
@@ -113,18 +116,29 @@ bool lease_extend(struct db *db, struct bot *bot, int lease_s, instant now, stru
 	return bot_lease_extend(db, bot, err);
 }
 
-/* Freed while nobody can miss it in the meeting; else it has failed. */
+static bool is_on_the_way_in(const struct bot *bot)
+{
+	return strcmp(bot->state, "joining") == 0 || strcmp(bot->state, "waiting_room") == 0;
+}
+
+/* Freed while nobody can miss it in the meeting, and not too many runners have died with it; else it has failed. */
 static bool lose(struct db *db, struct arena *arena, struct bot *bot, instant now,
 		 struct error *err)
 {
-	const bool is_on_the_way =
-		strcmp(bot->state, "joining") == 0 || strcmp(bot->state, "waiting_room") == 0;
-	const char *metadata = runner_metadata(arena, bot->runner_id);
-	const struct bot_event freed = {EVENT_LEASE_EXPIRED, NULL, metadata, now};
-	const struct bot_event failed = {EVENT_FATAL_ERROR, SUB_TYPE_HEARTBEAT_TIMEOUT, metadata,
-					 now};
+	const struct bot_event freed = {EVENT_LEASE_EXPIRED, NULL,
+					runner_metadata(arena, bot->runner_id, 0), now};
+	struct bot_event failed = {EVENT_FATAL_ERROR, SUB_TYPE_HEARTBEAT_TIMEOUT, freed.metadata,
+				   now};
+	int64_t freed_count;
+	bool is_free = false;
 
-	return life_apply(db, arena, bot, is_on_the_way ? &freed : &failed, err) &&
+	if (is_on_the_way_in(bot)) {
+		if (!bot_event_count(db, bot->id, EVENT_LEASE_EXPIRED, &freed_count, err))
+			return false;
+		is_free = freed_count + 1 < LEASES_LOST_MAX;
+		failed.metadata = runner_metadata(arena, bot->runner_id, freed_count + 1);
+	}
+	return life_apply(db, arena, bot, is_free ? &freed : &failed, err) &&
 	       bot_lease_lose(db, bot->id, err);
 }
 

@@ -11,6 +11,9 @@
 #include "store/bot.h"
 #include "store/db.h"
 
+/* So many runners of a bot may die before it is in its meeting; then it has failed, for it may be what kills them. */
+enum { LEASES_LOST_MAX = 10 };
+
 struct lease_request {
 	int64_t project_id;
 	const char *runner_id;
@@ -44,7 +47,8 @@ bool lease_extend(struct db *db, struct bot *bot, int lease_s, instant now, stru
 
 /*
  * Settles the lease that ran out first, in one project or (0) in all: frees a bot that was on its way in
- * for the next runner, fails another one. *did is false where none has run out; *public_id is the bot's.
+ * for the next runner, unless it has lost LEASES_LOST_MAX; fails that and any other one. *did is false where
+ * none has run out; *public_id is the bot's.
  * What ran out before `heard_since` (store/bot_queue.h) is given as much time again; and what a clock that was
  * set back since would keep for longer than the lease is, has as long as that from now on.
  */

@@ -65,6 +65,18 @@ bool bot_event_find_newest(struct db *db, struct arena *arena, int64_t bot_id, b
 	return true;
 }
 
+static const char count_sql[] = "SELECT count(*) FROM bot_events WHERE bot_id = $1 AND type = $2";
+
+bool bot_event_count(struct db *db, int64_t bot_id, const char *type, int64_t *count,
+		     struct error *err)
+{
+	SCOPED(statement_release) struct statement *counting = db_statement(db, count_sql);
+
+	bind_int(counting, 1, bot_id);
+	bind_text(counting, 2, type);
+	return statement_number(counting, count, err);
+}
+
 static const char add_sql[] =
 	"INSERT INTO bot_events (bot_id, type, sub_type, metadata, created_at)"
 	" VALUES ($1, $2, $3, $4, $5)";

@@ -21,6 +21,10 @@ bool bot_event_list(struct db *db, struct arena *arena, int64_t bot_id, struct b
 bool bot_event_find_newest(struct db *db, struct arena *arena, int64_t bot_id, bool *found,
 			   struct bot_event *event, struct error *err) MUST_CHECK;
 
+/* How often that has happened. */
+bool bot_event_count(struct db *db, int64_t bot_id, const char *type, int64_t *count,
+		     struct error *err) MUST_CHECK;
+
 bool bot_event_add(struct db *db, int64_t bot_id, const struct bot_event *event, struct error *err)
 	MUST_CHECK;
 

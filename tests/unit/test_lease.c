@@ -1,6 +1,7 @@
 #include "base/crypto.h"
 #include "bot/lease.h"
 #include "bot/life.h"
+#include "store/bot_event.h"
 #include "store/bot_queue.h"
 #include "store/statement.h"
 #include "support/must.h"
@@ -233,6 +234,33 @@ static void a_bot_on_its_way_in_is_free_again_when_its_lease_runs_out(void **sta
 	assert_int_equal(next_at(), 0);
 }
 
+/* What kills its runners is not handed out for ever. */
+static void a_bot_whose_tenth_runner_died_on_the_way_in_fails(void **state)
+{
+	const struct bot added = test_bot_add(db, &arena, test_bot(now));
+	struct bot_event newest;
+	struct error err = {0};
+	const char *public_id;
+	struct bot bot;
+	instant at = now;
+	bool found;
+
+	(void)state;
+	for (int times = 1; times <= LEASES_LOST_MAX; times++, at += MINUTE) {
+		assert_string_equal(test_bot_read(db, &arena, added.id).state, "ready");
+		assert_non_null(claim(at, &bot));
+		assert_true(settle_one(at + MINUTE, &public_id));
+	}
+	bot = test_bot_read(db, &arena, added.id);
+	assert_string_equal(bot.state, "fatal_error");
+	assert_int_equal(bot.lease_expires_at, 0);
+	assert_null(claim(at, &bot));
+	must(bot_event_find_newest(db, &arena, added.id, &found, &newest, &err), &err);
+	assert_string_equal(newest.type, "fatal_error");
+	assert_string_equal(newest.sub_type, "heartbeat_timeout");
+	assert_string_equal(newest.metadata, "{\"runner_id\":\"runner-1\",\"leases_lost\":10}");
+}
+
 static void a_bot_that_had_joined_fails_when_its_lease_runs_out(void **state)
 {
 	static const char *const cases[][2] = {
@@ -382,6 +410,7 @@ int main(void)
 		CASE(the_token_is_stored_nowhere),
 		CASE(a_sign_of_life_is_good_for_the_time_that_was_said_last),
 		CASE(a_bot_on_its_way_in_is_free_again_when_its_lease_runs_out),
+		CASE(a_bot_whose_tenth_runner_died_on_the_way_in_fails),
 		CASE(a_bot_that_had_joined_fails_when_its_lease_runs_out),
 		CASE(a_claim_settles_what_ran_out_by_itself),
 		CASE(who_could_not_be_heard_has_as_long_again),
