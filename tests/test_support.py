@@ -1,8 +1,10 @@
 """What the tests themselves stand on: the search for secrets, looking at somebody else's database, state in memory."""
 
 import base64
+import contextlib
 import os
 import pathlib
+import resource
 import socket
 import tempfile
 from urllib.parse import quote
@@ -11,10 +13,23 @@ import pytest
 
 from support import state_directory
 from support.database import as_owner_of
-from support.secret_register import SecretRegister
+from support.secret_register import SecretRegister, limit_s
 from support.web_host import NOBODY
+from zoom_simulator.tokens import jwt
 
 SECRET = "Zk9+quite/secret=8fJ2"
+
+
+@contextlib.contextmanager
+def limited_memory(more):
+    """For this process and the programs that it starts: `more` bytes than it has by now."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    size = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 @pytest.fixture
@@ -49,6 +64,42 @@ def test_secrets_of_requests_are_taken_up(tmp_path):
     register.add_fields({"client_secret": "abcdefgh", "authorization_code": ["not text"], "name": "known name"})
     (tmp_path / "file").write_text("known name, abcdefgh")
     assert register.find_in([tmp_path / "file"]) == [f"{tmp_path / 'file'}: client_secret"]
+
+
+@pytest.mark.parametrize("in_base64", [False, True])
+def test_a_token_is_found_where_only_its_end_stands(tmp_path, in_base64):
+    register, token = SecretRegister(), jwt("access_token", 2_000_000_000)
+    register.add("access_token", token)
+    written = base64.b64encode(token.encode()).decode() if in_base64 else token
+    (tmp_path / "log").write_text(written[-100:])
+    assert register.find_in([tmp_path / "log"]) == [f"{tmp_path / 'log'}: access_token"]
+
+
+def test_a_secret_whose_end_may_stand_anywhere_is_looked_for_whole(tmp_path):
+    register = SecretRegister()
+    register.add("client_secret", "secret of " + 60 * "x")
+    (tmp_path / "file").write_text(100 * "x")
+    assert register.find_in([tmp_path / "file"]) == []
+    (tmp_path / "file").write_text("a secret of " + 100 * "x")
+    assert register.find_in([tmp_path / "file"]) == [f"{tmp_path / 'file'}: client_secret"]
+
+
+def test_the_tokens_of_a_long_run_are_looked_for_in_little_memory(tmp_path):
+    """At 20,000 of them, each whole and in base64, grep needs 2.9 GB."""
+    register, tokens = SecretRegister(), [jwt("access_token", 2_000_000_000) for _ in range(20_000)]
+    for token in tokens:
+        register.add("access_token", token)
+    (tmp_path / "log").write_text(f"…{tokens[-1]}…")
+    with limited_memory(500 << 20):
+        assert register.find_in([tmp_path / "log"]) == [f"{tmp_path / 'log'}: access_token"]
+
+
+def test_more_is_searched_in_more_time(tmp_path):
+    for name, size in ("small", 1 << 10), ("large", 1 << 30):
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(size)
+    assert limit_s([tmp_path / "small"]) == pytest.approx(60, abs=1)
+    assert limit_s([tmp_path / "small", tmp_path / "large"]) > 2000
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
