@@ -43,7 +43,8 @@ SEED = 20261126
 class Load:
     """wrk with one of the scripts beside this file, a thread and a connection for each of `connections`."""
 
-    def __init__(self, stack, script, connections, path, *arguments):
+    def __init__(self, stack, program, script, connections, path, *arguments):
+        self.access_log, self.program = stack.directory / "logs/access.log", program
         self.notes = stack.directory / f"{script}.notes"
         self.process = subprocess.Popen(
             ["wrk", "-t", str(connections), "-c", str(connections), "-d", f"{LOAD_S_MAX}s", "--timeout", "10s",
@@ -58,6 +59,10 @@ class Load:
         self.process.wait()
         self.process.stdout.close()
 
+    def is_cut_off(self):
+        """Whether the program died with a request under way, for which nginx answered."""
+        return f" {self.program} 503 502 " in self.access_log.read_text()
+
     def end(self):
         """The lines that were noted, one for each 200, and how many that were a second."""
         self.process.send_signal(signal.SIGINT)
@@ -70,10 +75,18 @@ class Load:
         return lines, int(len(lines) / counted["seconds"])
 
 
-def kill_at_random(stack, names, seconds, seed):
-    """All processes of each program, and then, in another order each time, one or all, until the time is over."""
-    kills, chance, until = [], random.Random(seed), time.monotonic() + seconds
-    while not kills or time.monotonic() < until:
+def kill_at_random(stack, names, seconds, seed, *loads):
+    """
+    All processes of each program, and then, in another order each time, one or all, until the time is over. And
+    until it has cut off each of the loads: where the machine is busy with others, few requests are under way.
+    """
+    kills, chance, started = [], random.Random(seed), time.monotonic()
+
+    def is_over():
+        passed_s = time.monotonic() - started
+        return passed_s > LOAD_S_MAX / 3 or passed_s > seconds and all(load.is_cut_off() for load in loads)
+
+    while not kills or not is_over():
         takes_all = not kills
         for name in chance.sample(names, len(names)):
             pids = [pid for pid in pids_of(stack, name) if not is_dead(pid)]
@@ -97,7 +110,7 @@ class Events:
     @contextlib.contextmanager
     def load(self):
         """From the first event that has come."""
-        with Load(self.stack, "events.lua", EVENT_CONNECTIONS, self.path, self.app["webhook_secret"],
+        with Load(self.stack, "zoom_webhooks", "events.lua", EVENT_CONNECTIONS, self.path, self.app["webhook_secret"],
                   *(host.who["user_id"] for host in self.hosts)) as load:
             wait_until(lambda: self.stack.database.value(
                 "SELECT count(*) FROM zoom_event_counts WHERE name = 'meeting.started'"), what="the first event")
@@ -147,7 +160,7 @@ SECONDS = [pytest.param(5, id="5 s", marks=pytest.mark.short), pytest.param(30, 
 def test_events_at_full_speed_are_there_once_where_they_were_acknowledged(stack, zoom, row, seconds):
     events = Events(stack, zoom)
     with events.load() as load:
-        kills = kill_at_random(stack, INTAKE, seconds, SEED)
+        kills = kill_at_random(stack, INTAKE, seconds, SEED, load)
         lines, a_second = load.end()
     assert a_second > EVENTS_A_SECOND_MIN
     events.must_be_there(lines)
@@ -170,7 +183,7 @@ class Bots:
     @contextlib.contextmanager
     def load(self):
         """From the first token that Zoom has made."""
-        with Load(self.stack, "tokens.lua", TOKEN_CONNECTIONS, "/", self.key, *self.by_bot) as load:
+        with Load(self.stack, "bots", "tokens.lua", TOKEN_CONNECTIONS, "/", self.key, *self.by_bot) as load:
             wait_until(lambda: self.zoom.minted_tokens(client_id=self.app["client_id"]), what="the first token")
             yield load
 
@@ -223,7 +236,7 @@ def test_what_is_acknowledged_under_events_and_tokens_at_once_is_kept(stack, zoo
     events, bots = Events(stack, zoom), Bots(stack, zoom)
     programs = sorted(path.name for path in (stack.directory / "pids").iterdir() if path.name != "nginx")
     with events.load() as sending, bots.load() as asking, bots.expiring():
-        kills = kill_at_random(stack, programs, seconds, SEED)
+        kills = kill_at_random(stack, programs, seconds, SEED, sending, asking)
         (sent, events_a_second), (asked, tokens_a_second) = sending.end(), asking.end()
     assert events_a_second > EVENTS_A_SECOND_MIN and tokens_a_second > TOKENS_A_SECOND_MIN
     bots.must_be_zooms(asked)
@@ -262,9 +275,9 @@ def test_bots_that_share_their_commits_are_there_once_where_they_were_acknowledg
     """On a disk so slow that commits are shared, and that most kills come into one."""
     stack = private_stack(processes=2, HALLPASS_LOG_LEVEL="warn", **slow_disk(tmp_path, SYNC_MS))
     api = stack.create_project().api
-    with Load(stack, "bots.lua", BOT_CONNECTIONS, "/", api.key) as load:
+    with Load(stack, "bots", "bots.lua", BOT_CONNECTIONS, "/", api.key) as load:
         wait_until(lambda: stack.database.value("SELECT count(*) FROM bots"), what="the first bot")
-        kills = kill_at_random(stack, ["bots", "worker"], seconds, SEED)
+        kills = kill_at_random(stack, ["bots", "worker"], seconds, SEED, load)
         lines, a_second = load.end()
     acknowledged = must_be_there_once(stack, lines)
     assert all(len(acknowledged[what]) > seconds * BOTS_A_SECOND_MIN for what in ("made", "claimed", "joined"))
