@@ -15,6 +15,9 @@
 
 #include <stdio.h>
 
+/* For each transaction: of those that write all the time one lets go after the other, but not in any order. */
+enum { PATIENCE_MS = 60 * 1000 };
+
 struct rotation {
 	struct call *call;
 	int64_t sealed_anew;
@@ -104,14 +107,32 @@ static bool start(struct key_file *file, struct error *err)
 	return true;
 }
 
+/* What was cut off in the middle is half done and does no harm, but that has to be said. */
+static bool fail_half_way(const struct error *why, struct error *err)
+{
+	char held[64];
+
+	snprintf(held, sizeof(held), "other writers have held the database for %d s",
+		 PATIENCE_MS / 1000);
+	return error_set_code(
+		err, why->kind, why->code,
+		"%s; the key file still opens everything: run `hallpass keys rotate` again, which "
+		"goes on from here",
+		why->kind == ERROR_BUSY ? held : why->message);
+}
+
 bool run_keys_rotate(struct call *call, struct error *err)
 {
 	SCOPED(key_file_unlock) struct key_file file = {.lock = -1};
 	struct rotation rotation = {.call = call};
+	struct error why = {0};
 
+	db_set_patience(call->db, PATIENCE_MS);
 	if (!key_file_lock(&file, call->process.config.encryption_key_file, err) ||
-	    !start(&file, err) || !rotate_all(&rotation, err) || !key_file_keep_newest(&file, err))
+	    !start(&file, err))
 		return false;
+	if (!rotate_all(&rotation, &why) || !key_file_keep_newest(&file, &why))
+		return fail_half_way(&why, err);
 	failpoint("keys.dropped");
 	printf("%lld values were sealed anew; the old key was dropped\n",
 	       (long long)rotation.sealed_anew);

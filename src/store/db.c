@@ -81,6 +81,7 @@ static struct db *new_db(const char *path, struct db_gate *gate, struct db_conne
 	struct db *db = db_allocate(sizeof(*db));
 
 	db->gate = gate;
+	db->patience_ms = DB_BUSY_TIMEOUT_MS;
 	db->path = strdup(path);
 	if (db->path == NULL)
 		abort();
@@ -180,6 +181,11 @@ void db_rest(struct db *db)
 		return;
 	db->connection = NULL;
 	db_gate_give_back(db->gate, connection, true);
+}
+
+void db_set_patience(struct db *db, int patience_ms)
+{
+	db->patience_ms = patience_ms;
 }
 
 struct group_queue *db_group(const struct db *db)

@@ -58,4 +58,10 @@ bool db_knows_table(struct db *db, const char *name);
 /* Runs several statements of constant SQL: the schema and its migrations. */
 bool db_script(struct db *db, const char *sql, struct error *err) MUST_CHECK;
 
+/*
+ * Its transactions wait so long for their turn: for whoever keeps nobody waiting, and loses more by giving up. On a
+ * busy disk a turn comes late: who is next is drawn among all processes that have waited long.
+ */
+void db_set_patience(struct db *db, int patience_ms);
+
 #endif

@@ -28,6 +28,7 @@ struct db_connection {
 struct db {
 	char *path;
 	struct db_gate *gate;
+	int patience_ms; /* of who wants to write; see db_set_patience() */
 	bool holds_gate;
 	struct db_connection *connection; /* NULL: it rests */
 	int statements_in_use;

@@ -122,13 +122,13 @@ static bool is_in_transaction(const struct db *db)
 	return handle != NULL && !sqlite3_get_autocommit(handle);
 }
 
-/* Not beyond deadline_ms, nor for longer than DB_BUSY_TIMEOUT_MS. */
+/* Not beyond deadline_ms, nor for longer than the db's patience. */
 static bool begin(struct transaction *transaction, struct db *db, bool goes_first,
 		  int64_t deadline_ms, struct error *err)
 {
 	/* Other processes are waited for with the time that this one's threads left. */
 	const int64_t now_ms = clock_monotonic_ms();
-	const int64_t usual_ms = now_ms + DB_BUSY_TIMEOUT_MS;
+	const int64_t usual_ms = now_ms + db->patience_ms;
 	struct turn turn = {
 		.stands_first_at_ms = now_ms + STAND_FIRST_AFTER_MS,
 		.deadline_ms = deadline_ms < usual_ms ? deadline_ms : usual_ms,

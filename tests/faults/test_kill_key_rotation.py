@@ -15,6 +15,7 @@ from outcomes import KEPT
 from support.joiner import make_joiner
 from support.stack import BUILD
 from support.waiting import wait_until
+from test_disk_and_clock import post_bot
 
 POINTS = {
     "keys.written": "the file with the new key is written",
@@ -115,6 +116,30 @@ def test_of_two_rotations_at_once_the_second_is_refused(stack, failpoint, joiner
         failpoint.let_go()
         assert first.wait(60) == 0
     assert second.returncode == 1 and "another `hallpass keys rotate` is at work" in complained, complained
+    assert count_keys(stack) == 1 and all_open(stack)
+    assert prove(joiner) == KEPT
+
+
+@pytest.mark.short
+def test_a_rotation_waits_longer_for_its_turn_than_requests_do(stack, joiner):
+    with stack.database.held() as holder, start_rotation(stack) as rotation:
+        wait_until(lambda: count_keys(stack) == 2, what="the new key")
+        for _ in range(2):
+            assert post_bot(joiner).must_be(503).code == "database_busy"
+        assert rotation.poll() is None
+        holder.execute("ROLLBACK")
+        assert rotation.wait(60) == 0
+    assert count_keys(stack) == 1 and all_open(stack)
+
+
+def test_a_rotation_that_gets_no_turn_says_what_to_do_and_the_next_one_goes_on(stack, joiner):
+    with stack.database.held(), start_rotation(stack) as rotation:
+        _, complained = rotation.communicate(timeout=90)
+        assert rotation.returncode == 1
+        assert complained == ("hallpass: other writers have held the database for 60 s; the key file still opens"
+                              " everything: run `hallpass keys rotate` again, which goes on from here\n")
+        assert count_keys(stack) == 2 and all_open(stack)
+    assert "finishing the rotation that was interrupted" in rotate(stack)
     assert count_keys(stack) == 1 and all_open(stack)
     assert prove(joiner) == KEPT
 

@@ -213,6 +213,46 @@ static void waiting_for_threads_and_for_processes_together_takes_no_longer(void 
 	transaction_end(&transaction);
 }
 
+/* Longer than the others. */
+static void *wait_patiently(void *argument)
+{
+	struct held_gate *held = argument;
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *db = test_database_connect(held->database, gate);
+	struct transaction transaction = {0};
+	struct error err = {0};
+	bool began;
+
+	db_set_patience(db, 3 * DB_BUSY_TIMEOUT_MS);
+	pthread_barrier_wait(&held->held);
+	began = transaction_begin(&transaction, db, &err);
+	transaction_end(&transaction);
+	return began ? "began" : NULL;
+}
+
+static void whoever_is_patient_gets_a_turn_that_comes_after_the_time_of_others(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	SCOPED(db_close) struct db *other_process = test_database_connect(&database, gate);
+	struct held_gate held = {.database = &database};
+	struct transaction transaction = {0};
+	struct error err = {0};
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	pthread_barrier_init(&held.held, NULL, 2);
+	must(transaction_begin(&transaction, database.db, &err), &err);
+	assert_int_equal(pthread_create(&thread, NULL, wait_patiently, &held), 0);
+	pthread_barrier_wait(&held.held);
+	assert_waited(begin_refused_after_ms(other_process));
+	transaction_end(&transaction);
+	pthread_join(thread, &result);
+	assert_non_null(result);
+	pthread_barrier_destroy(&held.held);
+}
+
 enum { WRITERS = 8, NOTES_EACH = 25 };
 
 struct writer {
@@ -616,6 +656,8 @@ int main(void)
 		cmocka_unit_test(a_second_writer_is_busy_after_its_time_and_can_write_afterwards),
 		cmocka_unit_test(who_has_less_time_gives_up_sooner_and_no_other_waits_longer),
 		cmocka_unit_test(waiting_for_threads_and_for_processes_together_takes_no_longer),
+		cmocka_unit_test(
+			whoever_is_patient_gets_a_turn_that_comes_after_the_time_of_others),
 		cmocka_unit_test(the_gate_is_held_by_one_writer_of_the_process_at_a_time),
 		cmocka_unit_test(the_gate_lets_many_threads_write_one_after_the_other),
 		cmocka_unit_test(who_goes_first_passes_the_line_at_the_gate),
