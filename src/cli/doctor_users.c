@@ -59,7 +59,7 @@ void doctor_check_events(struct examination *examination)
 			examination, LEVEL_WARN, "events",
 			"see that Zoom reaches the app's webhook_url (TLS, DNS, firewall), and validate it "
 			"in the Zoom app",
-			"Zoom has not validated the address of %s for 72 hours",
+			"Zoom has not validated the address of %s in the last 72 hours",
 			joined(ids, count, call->arena));
 	else
 		examination_note(
