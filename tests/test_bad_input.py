@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import gzip
 import http.client
 import json
 import re
@@ -294,6 +295,21 @@ def test_another_content_type_is_refused(method, template, world):
         answer = world.api.call(method, world.path(template), raw=b'{"name": "x"}', headers={"Content-Type": kind})
         assert (answer.status, answer.code) == (415, "unsupported_media_type"), kind
         assert "application/json" in answer.json["error"]
+
+
+@ROUTES
+def test_a_compressed_body_is_refused_as_what_it_is(method, template, world):
+    body = json.dumps(BODIES[method, template][0]).encode()
+    for encoding, sent in ("gzip", gzip.compress(body)), ("br", b"\x8b\x02\x80{}\x03"), ("gzip", body):
+        answer = world.api.call(method, world.path(template), raw=sent, headers={"Content-Encoding": encoding})
+        assert (answer.status, answer.code) == (415, "unsupported_media_type"), encoding
+        assert "Content-Encoding" in answer.json["error"]
+
+
+def test_a_body_that_is_said_to_be_as_it_is_is_taken(world):
+    for encoding in "identity", "":
+        answer = world.api.post(BOTS, raw=b"{}", headers={"Content-Encoding": encoding}).must_be(400)
+        assert set(answer.fields) == {"meeting_url"}
 
 
 @pytest.mark.parametrize("kind", [None, ""])

@@ -146,6 +146,12 @@ static bool is_json_type(const char *content_type)
 		strchr("; \t", content_type[length]) != NULL);
 }
 
+static bool is_encoded(const char *content_encoding)
+{
+	return content_encoding != NULL && *content_encoding != '\0' &&
+	       strcasecmp(content_encoding, "identity") != 0;
+}
+
 bool request_json(const struct request *request, bool is_empty_allowed, json_t **body,
 		  struct error *err)
 {
@@ -159,6 +165,9 @@ bool request_json(const struct request *request, bool is_empty_allowed, json_t *
 		return error_set(
 			err, ERROR_MEDIA_TYPE,
 			"send the body as JSON with the header Content-Type: application/json");
+	if (is_encoded(request_header(request, "content-encoding")))
+		return error_set(err, ERROR_MEDIA_TYPE,
+				 "send the body as it is, without a Content-Encoding");
 	if (request->body_size == 0)
 		return error_set_code(err, ERROR_INVALID, "invalid_json",
 				      "the body is empty; expected a JSON object");

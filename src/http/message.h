@@ -53,7 +53,7 @@ const char *request_path_parameter(const struct request *request, const char *na
 
 /*
  * The body as a JSON object for the caller to decref, under the rules of json_read(). ERROR_MEDIA_TYPE
- * where it is said to be something else. An empty body is an empty object where that is allowed.
+ * where it is said to be something else, or compressed. An empty body is an empty object where that is allowed.
  */
 bool request_json(const struct request *request, bool is_empty_allowed, json_t **body,
 		  struct error *err) MUST_CHECK;
