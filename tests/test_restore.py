@@ -21,12 +21,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support import time_travel
+from support.authorization import CONNECTIONS, post_code
 from support.cgi import read_answer, variables_of
 from support.home import HALLPASS, mode
 from support.joiner import make_joiner
 from support.processes import end, pids_of
 from support.stack import BUILD, ROOT
 from support.waiting import wait_until
+from support.zoom_user import REDIRECT_URI
 
 ASIDE = re.compile(r"is kept as (\S+\.replaced-\d{8}T\d{6}Z)\n")
 
@@ -511,6 +513,28 @@ def test_who_was_deleted_and_is_back_under_another_id_has_the_id_of_before_and_i
     assert joiner.refresh().must_be(200).json["state"] == "connected" and joiner.joins()
     assert found_lost(removed)["code"] == "invalid_grant"
     assert joiner.connected.authorize().must_be(201).json["id"] == joiner.id
+
+
+def test_an_authorization_whose_user_zoom_had_not_told_yet_is_finished_after_the_restore(own_stack, zoom):
+    """Its tokens have made those of the copy void."""
+    stack = own_stack
+    api = stack.create_project().api
+    joiner = make_joiner(stack, zoom, api)
+    app, user_ids = joiner.connected, [joiner.connected.user_id, zoom.create_user()["id"]]
+    stack.run("hallpass", "backup", stack.copy)
+    with zoom.fault(client_id=app.client_id, path="/v2/users/me", status=503, times=None):
+        for user_id in user_ids:
+            code = zoom.authorize(app.client_id, user_id, redirect_uri=REDIRECT_URI)["code"]
+            post_code(api, app, code).must_be(503)
+        said = restore_stack(stack, api)
+    assert "2 authorizations that were posted since, and not finished, are taken over" in said
+    time_travel.write(stack, "UPDATE zoom_authorizations SET next_attempt_at = 1 WHERE next_attempt_at IS NOT NULL")
+    time_travel.ring(stack)
+    wait_until(lambda: stack.database.value("SELECT count(refresh_token) FROM zoom_authorizations") == 0,
+               what="the end of both")
+    users = api.get(CONNECTIONS).must_be(200).json["results"]
+    assert {user["user_id"]: user["state"] for user in users} == dict.fromkeys(user_ids, "connected")
+    assert joiner.refresh().must_be(200).json["state"] == "connected" and joiner.joins()
 
 
 def test_who_was_lost_when_the_copy_was_made_and_has_authorized_since_is_connected(own_stack, zoom):

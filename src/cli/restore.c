@@ -17,6 +17,7 @@
 #include "store/newer_credentials.h"
 #include "store/sealed_value.h"
 #include "store/transaction.h"
+#include "store/unfinished_authorizations.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,9 +32,10 @@ struct copy {
 	struct sealed_value_tally secrets;
 	int64_t user_count; /* who are connected, as far as it knows */
 	int64_t due_bot_count;
-	int64_t newer_count;     /* users whose tokens are those of the replaced database */
-	const char *newer_error; /* why nobody's could be; NULL: nothing stood against it */
-	instant newest_at;       /* when the last thing happened that it knows of; 0: nothing did */
+	int64_t newer_count;      /* users whose tokens are those of the replaced database */
+	int64_t unfinished_count; /* authorizations of that one that the worker is to finish */
+	const char *newer_error;  /* why nobody's could be; NULL: nothing stood against it */
+	instant newest_at; /* when the last thing happened that it knows of; 0: nothing did */
 };
 
 static bool check_version(struct call *call, struct copy *copy, struct error *err)
@@ -104,7 +106,7 @@ static bool open_replaced(struct call *call, const char *path, struct db **repla
 	return finding == NULL || error_set(err, ERROR_STORAGE, "it is damaged: %s", finding);
 }
 
-/* Tokens that were renewed since the copy was made, where the database that is replaced still tells them. */
+/* Tokens that came since the copy was made, where the database that is replaced still tells them. */
 static void take_newer(struct call *call, const struct db_replacement *replacement,
 		       struct copy *copy)
 {
@@ -118,9 +120,11 @@ static void take_newer(struct call *call, const struct db_replacement *replaceme
 	    transaction_begin(&transaction, call->db, &why) &&
 	    newer_credentials_take(call->db, replaced, call->process.keyring, &copy->newer_count,
 				   &why) &&
+	    unfinished_authorizations_take(call->db, replaced, call->process.keyring,
+					   &copy->unfinished_count, &why) &&
 	    transaction_commit(&transaction, &why))
 		return;
-	copy->newer_count = 0;
+	copy->newer_count = copy->unfinished_count = 0;
 	copy->newer_error = arena_strdup(call->arena, why.message);
 }
 
@@ -207,6 +211,11 @@ static void say_of_users(const struct copy *copy)
 		       " users that were renewed since are those of the database "
 		       "that was replaced.\n",
 		       copy->newer_count);
+	if (copy->unfinished_count > 0)
+		printf("%" PRId64
+		       " authorizations that were posted since, and not finished, are taken over: "
+		       "the worker finishes them.\n",
+		       copy->unfinished_count);
 	if (copy->newer_error != NULL)
 		printf("Tokens that were renewed since could not be taken from the database that was "
 		       "replaced: %s.\n",
