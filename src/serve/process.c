@@ -58,8 +58,19 @@ bool process_open(struct process *process, const char *program, char *const *env
 	return true;
 }
 
+/* Whoever stops it should know that it has not hung. */
+static void say_what_it_waits_for(const struct process *process)
+{
+	const struct log_field fields[] = {{NULL, NULL, 0}};
+
+	if (process->flights != NULL && flights_are_under_way(process->flights))
+		log_write(&process->log, LOG_INFO, "ends when the refreshes under way are stored",
+			  fields);
+}
+
 void process_close(struct process *process)
 {
+	say_what_it_waits_for(process);
 	/* First: a refresh that is still under way has use for the others. */
 	flights_close(&process->flights);
 	uptime_close(&process->uptime);

@@ -23,6 +23,7 @@ from test_kill_refresh import before_now
 
 HOUR_S = 3600
 BUSY_S = 2  # DB_BUSY_TIMEOUT_MS
+WAITS = "ends when the refreshes under way are stored"  # what a program says that is told to end
 
 
 def post_bot(joiner):
@@ -204,6 +205,28 @@ def test_a_lock_that_comes_between_zooms_answer_and_its_commit_costs_no_user(
             assert joiner.refresh().must_be(503).code == "database_busy"
             started = time.monotonic()
             wait_until(lambda: time.monotonic() - started > 5 - BUSY_S)
+    assert prove(joiner) == KEPT
+    assert joiner.refreshes(status=400) == 0
+
+
+@pytest.mark.parametrize("process", ["bots", "worker"])
+def test_a_program_that_is_stopped_with_zooms_answer_in_hand_ends_once_it_could_store_it(
+        patient_stack, patient, process):
+    stack, joiner, failpoint = patient_stack, patient, Failpoint(patient_stack.directory)
+    (pid,) = pids_of(stack, process)
+    time_travel.expire_access_token(stack, joiner.id)
+    failpoint.arm("refresh.answered", "pause")
+    with in_background(lambda: REFRESHERS[process](joiner)):
+        failpoint.wait()
+        with stack.database.held():
+            failpoint.let_go()
+            os.kill(pid, signal.SIGTERM)
+            if process == "bots":  # the worker first waits for the time that its job has
+                wait_until(lambda: WAITS in stack.logs(), what="its word")
+            for _ in range(2):
+                assert joiner.refresh().must_be(503).code == "database_busy"
+            assert pid in pids_of(stack, process)
+        wait_until(lambda: pid not in pids_of(stack, process), what="its end")
     assert prove(joiner) == KEPT
     assert joiner.refreshes(status=400) == 0
 

@@ -1,6 +1,7 @@
 """The systemd units: complete, closed as far as they can be, and no request lost while a service restarts."""
 
 import configparser
+import math
 import re
 import subprocess
 import threading
@@ -17,6 +18,9 @@ RESPONDERS = sorted(source.stem for source in (ROOT / "cgi-bin").glob("*.c"))
 SERVICES = [*RESPONDERS, "worker"]
 # Who asks others before it answers, or as its job: by what the programs do, not by what the generator reads.
 CALLERS = {"zoom_oauth_apps", "zoom_oauth_connections", "bots", "token_callbacks", "worker"}
+# Where the code says for how long it keeps one, and how long the longest call to Zoom may be.
+KEEPS_AN_ANSWER = [("src/broker/refresh.c", r"STORE_MS_MAX = ([\d *]+),"),
+                   ("src/base/config.c", r"FIELD\(zoom_timeout_ms\)[^}]*\.max = (\d+)\}")]
 
 
 class Unit(configparser.RawConfigParser):
@@ -83,6 +87,15 @@ def test_a_service_leaves_no_core_and_no_open_file_behind(service, units):
     expected = {"User": "hallpass", "Group": "hallpass", "UMask": "0077", "LimitCORE": "0", "LimitNOFILE": "16384",
                 "StateDirectory": "hallpass", "StateDirectoryMode": "0700", "ConfigurationDirectoryMode": "0750"}
     assert {key: settings.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_given_longer_to_end_than_it_keeps_an_answer_of_zooms(service, units):
+    """Which it has from the last call that it began, of as much time as can be configured, until a disk takes it."""
+    kept_ms, call_ms = (math.prod(map(int, re.search(pattern, (ROOT / file).read_text())[1].split("*")))
+                        for file, pattern in KEEPS_AN_ANSWER)
+    stop = Unit(units / f"hallpass-{service}.service")["Service"]["TimeoutStopSec"]
+    assert int(re.fullmatch(r"(\d+)min", stop)[1]) * 60_000 > kept_ms + call_ms
 
 
 @pytest.mark.parametrize("service", SERVICES)
