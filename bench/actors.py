@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
 
@@ -165,11 +166,19 @@ def wrk(port, path, files, clients, seconds, *script_arguments, script="events",
 
 
 def empty_wal(database):
-    """Brings all of it into the file, whose size says nothing before; waits as long as the connection does."""
-    is_busy, pages, moved = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if is_busy:
-        sys.exit(f"the WAL could not be emptied, for somebody still reads or writes: {moved} of its {pages} pages"
-                 " are in the database's file, whose size would be false")
+    """
+    Brings all of it into the file, whose size says nothing before. Waits as long as the connection does, also for
+    who does the same at that moment, whom SQLite itself does not wait for.
+    """
+    deadline = time.monotonic() + database.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+    while True:
+        is_busy, pages, moved = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not is_busy:
+            return
+        if time.monotonic() > deadline:
+            sys.exit(f"the WAL could not be emptied, for somebody still reads or writes: {moved} of its {pages} pages"
+                     " are in the database's file, whose size would be false")
+        time.sleep(0.01)
 
 
 class NoOp:

@@ -125,3 +125,32 @@ def test_a_size_is_that_of_a_file_without_wal_or_none_is_told(tmp_path):
         reader.execute("COMMIT")
         empty_wal(measurer)
         assert path.stat().st_size > 100_000 and path.with_name("a.db-wal").stat().st_size == 0
+
+
+# Holds what SQLite locks of PATH's shared memory for a checkpoint (WAL_CKPT_LOCK), until its input ends.
+CHECKPOINT = """
+import fcntl, sys
+with open(sys.argv[1] + "-shm", "r+b") as shm:
+    fcntl.lockf(shm, fcntl.LOCK_EX, 1, 121)
+    print("at it", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_size_waits_for_the_checkpoint_that_somebody_else_makes(tmp_path):
+    path, tries = tmp_path / "a.db", []
+    with contextlib.closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as measurer:
+        measurer.execute("PRAGMA journal_mode = WAL")
+        measurer.execute("CREATE TABLE t (x)")
+        with subprocess.Popen([sys.executable, "-c", CHECKPOINT, path], text=True, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as other:
+            assert other.stdout.readline() == "at it\n"
+
+            def let_go_after_the_first(sql):
+                tries.append(sql)
+                if len([sql for sql in tries if "wal_checkpoint" in sql]) == 2:
+                    other.communicate()
+
+            measurer.set_trace_callback(let_go_after_the_first)
+            empty_wal(measurer)
+        assert path.with_name("a.db-wal").stat().st_size == 0
