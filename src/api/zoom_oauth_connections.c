@@ -8,6 +8,7 @@
 #include "base/doorbell.h"
 #include "base/failpoint.h"
 #include "broker/access_token.h"
+#include "broker/app_client.h"
 #include "http/input.h"
 #include "http/json.h"
 #include "http/message.h"
@@ -162,7 +163,6 @@ static void revoke_at_zoom(struct broker *broker, const struct connection *conne
 	struct zoom_failure failure;
 	struct access_token token;
 	struct zoom_endpoint zoom;
-	struct seal_place place;
 	struct error err;
 	struct app app;
 	bool found;
@@ -170,14 +170,10 @@ static void revoke_at_zoom(struct broker *broker, const struct connection *conne
 	if (!connection->is_connected ||
 	    !access_token_get(broker, connection, 0, &token, &failure, &err) ||
 	    !app_find_by_id(broker->db, broker->arena, connection->app_id, &found, &app, &err) ||
-	    !found)
+	    !found || !app_client_open(broker, &app, &client, &err))
 		return;
-	place = app_client_secret_place(&app);
-	client.client_id = app.client_id;
 	zoom = broker_zoom_until_deadline(broker);
-	if (keyring_open_sealed(broker->keyring, broker->arena, &place, app.client_secret,
-				&client.client_secret, &err) &&
-	    zoom_oauth_revoke(&zoom, broker->arena, &client, token.text, &failure))
+	if (zoom_oauth_revoke(&zoom, broker->arena, &client, token.text, &failure))
 		return;
 }
 
@@ -232,7 +228,6 @@ bool post_connection_refresh(struct context *context, const struct request *requ
 	struct broker broker = broker_of(context);
 	struct connection connection;
 	struct zoom_failure failure;
-	struct access_token token;
 	struct input input;
 
 	if (!find_connection(context, request, &connection, err) ||
@@ -241,7 +236,7 @@ bool post_connection_refresh(struct context *context, const struct request *requ
 	input = input_of_json(context->arena, body);
 	if (!input_end(&input, err))
 		return false;
-	if (!access_token_renew(&broker, &connection, &token, &failure, err) &&
+	if (!access_token_renew(&broker, &connection, &failure, err) &&
 	    failure.class != ZOOM_FAILURE_GRANT) {
 		if (failure.class != ZOOM_FAILURE_NONE)
 			zoom_failure_to_error(context->arena, &failure, context_now(context), err);

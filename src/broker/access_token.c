@@ -282,16 +282,17 @@ bool access_token_get(struct broker *broker, const struct connection *connection
 }
 
 bool access_token_renew(struct broker *broker, const struct connection *connection,
-			struct access_token *token, struct zoom_failure *failure, struct error *err)
+			struct zoom_failure *failure, struct error *err)
 {
 	struct attempt attempt = {broker, connection, 0, failure, err};
 	struct credentials credentials;
+	struct access_token token;
 
 	*failure = (struct zoom_failure){0};
 	if (!read_credentials(&attempt, &credentials))
 		return false;
 	attempt.refused_generation = credentials.generation;
-	return get(&attempt, token);
+	return get(&attempt, &token);
 }
 
 bool access_token_use(struct broker *broker, const struct connection *connection,

@@ -33,8 +33,7 @@ bool access_token_get(struct broker *broker, const struct connection *connection
 
 /* Renews it whether it needs that or not: asks Zoom whether the credentials are good. */
 bool access_token_renew(struct broker *broker, const struct connection *connection,
-			struct access_token *token, struct zoom_failure *failure, struct error *err)
-	MUST_CHECK;
+			struct zoom_failure *failure, struct error *err) MUST_CHECK;
 
 /*
  * A call to Zoom's API with the connection's token. Where Zoom refuses the token (401) it is renewed,

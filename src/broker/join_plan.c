@@ -11,14 +11,14 @@ const char *join_recording_obstacle(const struct connection *connection, int64_t
 	return meeting_id == 0 ? "personal_meeting_id_unknown" : NULL;
 }
 
-const char *join_onbehalf_obstacle(const struct connection *connection)
+static const char *onbehalf_obstacle(const struct connection *connection)
 {
 	if (!connection->is_connected)
 		return "connection_disconnected";
 	return connection->is_onbehalf_token_supported ? NULL : "onbehalf_not_supported";
 }
 
-const char *join_zak_obstacle(const struct connection *connection)
+static const char *zak_obstacle(const struct connection *connection)
 {
 	if (!connection->is_connected)
 		return "connection_disconnected";
@@ -59,8 +59,7 @@ static void plan_recording(struct join_plan *plan, const struct connection *cand
 static void plan_onbehalf(struct join_plan *plan, const struct connection *candidate,
 			  const char *reason_for_none)
 {
-	plan->onbehalf_reason =
-		candidate != NULL ? join_onbehalf_obstacle(candidate) : reason_for_none;
+	plan->onbehalf_reason = candidate != NULL ? onbehalf_obstacle(candidate) : reason_for_none;
 	plan->has_onbehalf = plan->onbehalf_reason == NULL;
 	if (candidate != NULL)
 		plan->onbehalf = *candidate;
@@ -69,7 +68,7 @@ static void plan_onbehalf(struct join_plan *plan, const struct connection *candi
 static void plan_zak(struct join_plan *plan, const struct connection *candidate,
 		     const char *reason_for_none)
 {
-	plan->zak_reason = candidate != NULL ? join_zak_obstacle(candidate) : reason_for_none;
+	plan->zak_reason = candidate != NULL ? zak_obstacle(candidate) : reason_for_none;
 	plan->has_zak = plan->zak_reason == NULL;
 	if (candidate != NULL)
 		plan->zak = *candidate;

@@ -64,9 +64,7 @@ bool join_plan_make_for_wish(struct broker *broker, const struct join_request *r
 			     const struct join_wish *wish, struct join_plan *plan,
 			     struct error *err) MUST_CHECK;
 
-/* Why a connection cannot give a token for that meeting (0: not known); NULL where it can. */
+/* Why a connection cannot give the recording token of that meeting (0: not known); NULL where it can. */
 const char *join_recording_obstacle(const struct connection *connection, int64_t meeting_id);
-const char *join_onbehalf_obstacle(const struct connection *connection);
-const char *join_zak_obstacle(const struct connection *connection);
 
 #endif

@@ -41,9 +41,9 @@ bool credentials_replace(struct db *db, int64_t connection_id, const struct seal
 			 instant now, instant next_refresh_at, struct error *err) MUST_CHECK;
 
 /*
- * Takes the lease for process `holder`: *claimed is false where another has it and it has not run out,
- * or the generation has moved on, or the credentials were erased. dead_holder is a process that is
- * known to have ended, so that its lease counts as run out; 0: none.
+ * Takes the lease for the attempt `holder`: *claimed is false where another has it and it has not run out,
+ * or the generation has moved on, or the credentials were erased. dead_holder is one that nobody is at any
+ * more, as is known, so that its lease counts as run out; 0: none.
  */
 bool credentials_claim_refresh(struct db *db, int64_t connection_id, int64_t generation,
 			       int64_t holder, int64_t dead_holder, instant now,
