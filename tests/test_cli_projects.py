@@ -122,10 +122,12 @@ def test_api_key_revoke_names_the_key_by_its_id(home):
     assert before[0] == (None,) and before[1] != (None,)
     home.done("api-key", "revoke", key_id)
     assert home.sql("SELECT revoked_at FROM api_keys ORDER BY id") == before
-    assert "no API key" in home.refused("api-key", "revoke", made["api_key"][:7])
+    for key in made["api_key"], made["api_key"][:7], "key_made_up":
+        complaint = home.refused("api-key", "revoke", key)
+        assert "no API key has that id" in complaint and key not in complaint
 
 
 @pytest.mark.parametrize("command", ["create", "list"])
 def test_an_api_key_of_no_project_is_refused(home, command):
-    assert "no project 'proj_none'" in home.refused("api-key", command, "proj_none")
+    assert "no project has the id 'proj_none'" in home.refused("api-key", command, "proj_none")
     assert home.sql("SELECT count(*) FROM api_keys") == [(0,)]

@@ -13,8 +13,9 @@ static bool find_project(struct call *call, struct project *project, struct erro
 
 	if (!project_find(call->db, call->arena, call->operand, &found, project, err))
 		return false;
-	return found || error_set(err, ERROR_NOT_FOUND,
-				  "no project '%s'; see: hallpass project list", call->operand);
+	return found ||
+	       error_set(err, ERROR_NOT_FOUND,
+			 "no project has the id '%s'; see: hallpass project list", call->operand);
 }
 
 static bool add(struct call *call, const char *name, struct project *project, struct api_key *added,
@@ -100,10 +101,10 @@ bool run_api_key_revoke(struct call *call, struct error *err)
 	    !api_key_revoke(call->db, call->operand, now, &found, err))
 		return false;
 	if (!found)
-		return error_set(
-			err, ERROR_NOT_FOUND,
-			"no API key with the id '%s'; see: hallpass api-key list PROJECT_ID",
-			call->operand);
+		/* Without the operand, which may be the key itself. */
+		return error_set(err, ERROR_NOT_FOUND,
+				 "no API key has that id, which is not the key itself; see: "
+				 "hallpass api-key list PROJECT_ID");
 	if (!transaction_commit(&transaction, err))
 		return false;
 	printf("api key %s: revoked\n", call->operand);

@@ -90,7 +90,8 @@ bool run_project_delete(struct call *call, struct error *err)
 		return false;
 	if (!found)
 		return error_set(err, ERROR_NOT_FOUND,
-				 "no project '%s'; see: hallpass project list", call->operand);
+				 "no project has the id '%s'; see: hallpass project list",
+				 call->operand);
 	if (!project_count_holdings(call->db, project.id, &holdings, err))
 		return false;
 	if (!call->is_yes &&
