@@ -115,8 +115,8 @@ def test_who_has_named_no_configuration_is_told_how_to(empty_home, command, abse
     result = subprocess.run([empty_home.program, *command], capture_output=True, text=True, check=False,
                             env=variables, cwd=empty_home.directory)
     assert result.returncode == 1
-    assert re.fullmatch(rf"hallpass: \w+ {empty_home.directory}/{absent}: .*; `hallpass init` makes one; or name your"
-                        r" configuration in HALLPASS_CONFIG\n", result.stderr)
+    assert re.fullmatch(rf"hallpass: \w+ {empty_home.directory}/{absent}: .*; `hallpass init` makes one, if you have no copy"
+                        r" to (put back|restore); or name your configuration in HALLPASS_CONFIG\n", result.stderr)
 
 
 def test_version_is_one_line(empty_home):

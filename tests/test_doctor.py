@@ -72,9 +72,10 @@ def test_doctor_tells_of_a_wrong_configuration(patient):
 
 
 HARMS = {
-    "the_key_file_is_gone": (lambda home: home.keys.unlink(), "key file", "No such file"),
+    "the_key_file_is_gone": (
+        lambda home: home.keys.unlink(), "key file", "`hallpass init` makes one, if you have no copy to put back"),
     "others_may_read_the_key_file": (lambda home: home.keys.chmod(0o644), "key file", "chmod g-w,o="),
-    "the_key_file_holds_no_key": (lambda home: home.keys.write_text("hush hush\n"), "key file", "not a key"),
+    "the_key_file_holds_no_key": (lambda home: home.keys.write_text("hush hush\n"), "key file", "put back your copy"),
     "anybody_may_read_the_database": (lambda home: home.database.chmod(0o604), "database file", "mode 0604"),
     "the_schema_is_newer": (
         lambda home: home.sql("UPDATE schema_version SET version = 99"), "schema", "newer Hallpass"),

@@ -71,9 +71,10 @@ static bool read_line(struct key_set *keys, char *line, const char *path, int nu
 		return true;
 	bytes = base64_decode(&arena, line, &size);
 	if (bytes == NULL || size != AEAD_KEY_BYTES)
-		return error_set(err, ERROR_INVALID,
-				 "%s line %d: not a key: expected %d bytes in base64", path, number,
-				 AEAD_KEY_BYTES);
+		return error_set(
+			err, ERROR_INVALID,
+			"%s line %d: not a key: expected %d bytes in base64; put back your copy of the file",
+			path, number, AEAD_KEY_BYTES);
 	if (keys->count == KEYS_MAX)
 		return error_set(err, ERROR_INVALID, "%s line %d: more than %d keys", path, number,
 				 KEYS_MAX);
@@ -97,7 +98,7 @@ static bool next_line(FILE *file, char *line, int size)
 
 static const char *open_advice(int why)
 {
-	return why == ENOENT   ? "`hallpass init` makes one"
+	return why == ENOENT   ? "`hallpass init` makes one, if you have no copy to put back"
 	       : why == EACCES ? "run this as the user of the services, or let that user read it"
 			       : "check the path";
 }
@@ -119,8 +120,8 @@ bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 	if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
 		return error_set(
 			err, ERROR_INVALID,
-			"encryption_key_file %s: mode %04o lets others in; run: chmod g-w,o= %s", path,
-			(unsigned)(status.st_mode & 07777), path);
+			"encryption_key_file %s: mode %04o lets others in; run: chmod g-w,o= %s",
+			path, (unsigned)(status.st_mode & 07777), path);
 	/* A buffer of stdio's own would go back to the heap with keys in it. */
 	setvbuf(file, read_ahead, _IOFBF, sizeof(read_ahead));
 	keys->inode = status.st_ino;
@@ -130,7 +131,9 @@ bool key_file_read(struct key_set *keys, const char *path, struct error *err)
 	explicit_bzero(line, sizeof(line));
 	explicit_bzero(read_ahead, sizeof(read_ahead));
 	if (good && keys->count == 0)
-		good = error_set(err, ERROR_INVALID, "encryption_key_file %s: holds no key", path);
+		good = error_set(err, ERROR_INVALID,
+				 "encryption_key_file %s: holds no key; put back your copy of it",
+				 path);
 	if (!good)
 		key_set_wipe(keys);
 	return good;

@@ -58,10 +58,9 @@ void doctor_check_key_file(struct examination *examination)
 	if (!examination->has_config)
 		return;
 	if (!keyring_open(&process->keyring, path, &err)) {
-		examination_note(
-			examination, LEVEL_FAIL, "key file",
-			"or put back your copy of it, for who runs Hallpass to read, and nobody else",
-			"%s", err.message);
+		examination_note(examination, LEVEL_FAIL, "key file",
+				 "let who runs Hallpass read it, and nobody else", "%s",
+				 err.message);
 		return;
 	}
 	examination->has_keyring = true;

@@ -60,7 +60,9 @@ static const char *open_advice(const char *path, int flags)
 	if (errno != ENOENT)
 		return "run this as the user of the services, or give it and its folder to that "
 		       "user";
-	return (flags & SQLITE_OPEN_CREATE) != 0 ? "check its folder" : "`hallpass init` makes one";
+	return (flags & SQLITE_OPEN_CREATE) != 0
+		       ? "check its folder"
+		       : "`hallpass init` makes one, if you have no copy to restore";
 }
 
 /* As db_script(), for a file that nobody knows yet: the message names it. */

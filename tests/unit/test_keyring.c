@@ -391,7 +391,7 @@ static void a_wrong_key_file_is_named_and_its_keys_are_not(void **state)
 	SCOPED(arena_release) struct arena arena = {0};
 
 	(void)state;
-	expect_refused("", 0600, "holds no key");
+	expect_refused("", 0600, "holds no key; put back your copy");
 	expect_refused("# nothing\n\n", 0600, "holds no key");
 	expect_refused("\n# x\nYWFh\n", 0600, "line 3: not a key");
 	expect_refused("not base64!\n", 0600, "line 1: not a key");
