@@ -72,7 +72,7 @@ CREATE INDEX bots_due ON bots (project_id, coalesce(join_at, created_at))
 CREATE INDEX bots_held ON bots (held_until, project_id)
 	WHERE held_until IS NOT NULL AND state IN ('scheduled', 'staged', 'ready');
 CREATE INDEX bots_leased ON bots (lease_expires_at, project_id) WHERE lease_expires_at IS NOT NULL;
-CREATE INDEX bots_by_sign_of_life ON bots (lease_expires_at - lease_s * 1000000) WHERE lease_expires_at IS NOT NULL;
+CREATE INDEX bots_by_sign_of_life ON bots ((lease_expires_at - lease_s * 1000000)) WHERE lease_expires_at IS NOT NULL;
 CREATE INDEX bots_by_age ON bots (updated_at);
 
 CREATE TABLE token_callbacks (
