@@ -342,6 +342,17 @@ def test_doctor_tells_when_nobody_does_the_workers_work(patient):
     assert levels(findings) == {"worker": "warn"} and "15 minutes" in findings["worker"]["finding"]
 
 
+def test_doctor_does_not_take_it_for_late_that_runners_are_given_time(patient):
+    """After a standstill: up to an hour, as their leases are."""
+    patient.project()
+    assert patient.run("--once", program=BUILD / "bin/hallpass-worker").returncode == 0
+    patient.sql("INSERT INTO bots (public_id, project_id, meeting_url, is_webinar_link, bot_name, metadata, state,"
+                 " join_flow, recording_state, transcription_state, created_at, updated_at, lease_s, lease_expires_at)"
+                 " VALUES ('bot_1', 1, 'https://zoom.us/j/1234567890', 0, 'x', '{}', 'joining', 'standard',"
+                 " 'not_started', 'not_started', 0, 0, 3600, ?)", now_us() - HOUR_US // 2)
+    assert levels(examine(patient)) == {}
+
+
 @pytest.mark.parametrize("is_zoom_away", [False, True])
 def test_doctor_tells_of_work_that_is_late_long_before_the_hour_is_over(with_app, is_zoom_away):
     """Unless it is Zoom that it waits for."""

@@ -28,7 +28,7 @@ static bool hourly_delay(struct call *call, instant *delay, struct error *err)
 	return true;
 }
 
-/* What is waited for longest, and how long. */
+/* What is waited for longest without a reason of its own, and how long. */
 static bool find_delay(struct examination *examination, const char **job, instant *longest,
 		       struct error *err)
 {
@@ -42,7 +42,7 @@ static bool find_delay(struct examination *examination, const char **job, instan
 		const struct work_queue *queue = &work_queues[i];
 		instant delay;
 
-		if (queue->needs_zoom && examination->is_zoom_away)
+		if (queue->waits_for_runners || (queue->needs_zoom && examination->is_zoom_away))
 			continue;
 		if (!work_queue_delay(queue, call->db, now, &delay, err))
 			return false;

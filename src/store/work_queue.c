@@ -19,7 +19,7 @@ const struct work_queue work_queues[WORK_QUEUE_COUNT] = {
 	{"authorization_finish", .needs_zoom = true, .next_due = authorization_next_due},
 	{"token_upkeep", .needs_zoom = true, .next_due = credentials_next_refresh},
 	{"meeting_sync", .needs_zoom = true, .next_due = connection_next_sync},
-	{"bot_lease", .next_due = next_lease_at},
+	{"bot_lease", .waits_for_runners = true, .next_due = next_lease_at},
 	{"webhook_delivery", .next_due = delivery_due_since},
 };
 

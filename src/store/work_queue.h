@@ -7,7 +7,8 @@
 
 struct work_queue {
 	const char *job;
-	bool needs_zoom; /* rests while Zoom is not asked */
+	bool needs_zoom;        /* rests while Zoom is not asked */
+	bool waits_for_runners; /* rests after a standstill, for as long as their leases are */
 	bool (*next_due)(struct db *db, instant *at, struct error *err);
 };
 
