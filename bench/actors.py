@@ -11,9 +11,10 @@ import urllib.request
 from contextlib import contextmanager
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+from support.port import free_port  # noqa: E402
 from support.processes import pids_of  # noqa: E402
 from support.secret_register import SecretRegister  # noqa: E402
-from support.stack import BUILD, ROOT, Stack, free_port  # noqa: E402
+from support.stack import BUILD, ROOT, Stack  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
 from tls import Front  # noqa: E402
 

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import contextmanager
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
-from support.stack import free_port  # noqa: E402
+from support.port import free_port  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
 
 # Where libcurl has the certificates of the public authorities on Debian.

@@ -12,8 +12,9 @@ import pytest
 
 from support import landlock
 from support.home import SERVICES, keep_to_root, mode, root_alone
+from support.port import free_port
 from support.processes import end
-from support.stack import BUILD, free_port
+from support.stack import BUILD
 from support.waiting import wait_until
 
 

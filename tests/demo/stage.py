@@ -4,10 +4,10 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 
+from support.port import free_port
 from zoom_simulator.client import ZoomSimulator
 
 from .receiver import Receiver
@@ -15,17 +15,10 @@ from .receiver import Receiver
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD") or ROOT / "build").resolve()
 COMMAND_LIMIT_S = 60
-PORT_TRIES = 3
 
 
 class DemoFailed(Exception):
     """Something did not give what the story says."""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Stage:
@@ -44,12 +37,9 @@ class Stage:
 
     def open_hallpass(self):
         self.receiver = Receiver(self.folder / "inbox")
-        for tries_left in reversed(range(PORT_TRIES)):
-            errors = self.start_stack(free_port())
-            if not errors:
-                break
-            if not tries_left or "is in use" not in errors:
-                raise DemoFailed(f"scripts/stack could not start:\n{errors}")
+        errors = self.start_stack(free_port())
+        if errors:
+            raise DemoFailed(f"scripts/stack could not start:\n{errors}")
         # Each curl tells its status on standard error, and nobody's own .curlrc has a say.
         (self.folder / ".curlrc").write_text('write-out = "%{stderr}%{http_code}\\n"\n')
         self.environment["CURL_HOME"] = str(self.folder)

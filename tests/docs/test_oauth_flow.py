@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from support.stack import ROOT, free_port
+from support.port import free_port
+from support.stack import ROOT
 from support.waiting import wait_until
 
 EXAMPLES = ROOT / "docs/examples"

@@ -16,8 +16,9 @@ import urllib.request
 import pytest
 
 from support.page import read
+from support.port import free_port
 from support.runner import Runner
-from support.stack import ROOT, free_port
+from support.stack import ROOT
 from support.waiting import wait_until
 
 EXAMPLES = ROOT / "docs/examples"

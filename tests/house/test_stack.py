@@ -11,18 +11,14 @@ import time
 
 import pytest
 
+from support.port import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STACK = ROOT / "scripts/stack"
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(condition, what, limit_s=10):
+def wait_until(condition, what, limit_s=30):
     deadline = time.monotonic() + limit_s
     while not (found := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {limit_s} s"

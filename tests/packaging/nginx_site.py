@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from certificate_authority import make_certificate
 from support.answer import Answer
-from support.stack import ROOT, free_port
+from support.port import free_port
+from support.stack import ROOT
 
 CERTIFICATE = "/etc/letsencrypt/live/bots.example.com/fullchain.pem"
 CERTIFICATE_KEY = "/etc/letsencrypt/live/bots.example.com/privkey.pem"

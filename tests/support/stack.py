@@ -2,22 +2,16 @@
 
 import os
 import pathlib
-import socket
 import subprocess
 
 from .cgi import CgiApi
 from .database import Database
 from .http_client import Api
+from .port import free_port
 from .project import Project
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build")).resolve()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Stack:
