@@ -60,15 +60,19 @@ class SecretRegister:
 
     def add_simulators(self, zoom, client_id=None):
         """All that the Zoom simulator gave out or was sent."""
-        for grant in zoom.grants(client_id):
-            self.add("refresh_token", grant["refresh_token"])
-            for access in grant["access_tokens"]:
-                self.add("access_token", access["token"])
+        self.add_grants(zoom, client_id)
         for call in zoom.requests(client_id=client_id, path="/oauth/*", limit=100_000)["requests"]:
             for name in ("code", "refresh_token", "token"):
                 self.add(name, (call["form"] or {}).get(name))
         for minted in zoom.minted_tokens(**({"client_id": client_id} if client_id else {})):
             self.add(f"{minted['kind']} token", minted["token"], in_answers=True)
+
+    def add_grants(self, zoom, client_id=None):
+        """Those that there are: all else it keeps, but no grant whose user has authorized again."""
+        for grant in zoom.grants(client_id):
+            self.add("refresh_token", grant["refresh_token"])
+            for access in grant["access_tokens"]:
+                self.add("access_token", access["token"])
 
     def find_in(self, files, answers=False):
         """"file: kind" for each secret that stands in clear in one of the files."""

@@ -28,7 +28,7 @@ class ConnectedUser:
         body = {"zoom_oauth_app_id": self.app_id, "authorization_code": self.code,
                 "redirect_uri": REDIRECT_URI} | fields
         self.answer = self.api.post("/api/v1/zoom_oauth_connections", json=body)
-        self.api.secrets.add_simulators(self.zoom, self.client_id)
+        self.api.secrets.add_grants(self.zoom, self.client_id)
         return self.answer
 
     def read(self):
