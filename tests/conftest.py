@@ -96,6 +96,12 @@ def stack_settings():
 
 
 @pytest.fixture(scope="session")
+def surroundings():
+    """Settings that every stack has, whatever else it has; likewise."""
+    return {}
+
+
+@pytest.fixture(scope="session")
 def server(request):
     return request.config.getoption("--server")
 
@@ -107,20 +113,20 @@ def state_directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def stack(state_directory, zoom, secrets, server, stack_settings):
+def stack(state_directory, zoom, secrets, server, stack_settings, surroundings):
     with state_directory("stack") as directory:
-        stack = run_stack(directory, zoom, secrets, server, **stack_settings)
+        stack = run_stack(directory, zoom, secrets, server, **surroundings | stack_settings)
         yield stack
         end_stack(stack, zoom)
 
 
 @pytest.fixture
-def private_stack(state_directory, zoom, secrets, server):
+def private_stack(state_directory, zoom, secrets, server, surroundings):
     """`private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1500)`: a stack for this test alone, with settings of its own."""
     with contextlib.ExitStack() as at_end:
         def make(**settings):
             directory = at_end.enter_context(state_directory("private"))
-            stack = run_stack(directory, zoom, secrets, server, **settings)
+            stack = run_stack(directory, zoom, secrets, server, **surroundings | settings)
             at_end.callback(end_stack, stack, zoom)
             return stack
 
@@ -222,7 +228,8 @@ def add_webhook(api, secrets):
 @pytest.fixture
 def empty_home(tmp_path):
     """Of the command line: a configuration, and nothing yet that it names."""
-    return Home(tmp_path)
+    with in_memory(tmp_path / "home") as directory:
+        yield Home(directory)
 
 
 @pytest.fixture

@@ -4,17 +4,18 @@ Faults: processes killed and stopped at every step, disks, clocks, locks and net
 marked `short`.
 """
 
-import contextlib
-
 import pytest
 
 from outcomes import Row, is_allowed, lines_of, rows_of
 from support.failpoint import Failpoint
 from support.joiner import make_joiner
+from support.preload import slow_disk
 from support.stack import BUILD
 
 # Zoom gets so long for one call; a lease is 5 s longer.
 TIMEOUT_MS = 2000
+
+SYNC_MS = 5
 
 
 def pytest_configure(config):
@@ -45,9 +46,9 @@ def stack_settings():
 
 
 @pytest.fixture(scope="session")
-def state_directory(tmp_path_factory):
-    """On the disk: what happens between a write and its sync is what these are about."""
-    return lambda name: contextlib.nullcontext(tmp_path_factory.mktemp(name))
+def surroundings(tmp_path_factory):
+    """What happens between a write and its sync is what these are about: there is time between them, the same for all."""
+    return slow_disk(tmp_path_factory.mktemp("disk"), SYNC_MS)
 
 
 @pytest.fixture

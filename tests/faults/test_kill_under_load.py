@@ -23,14 +23,12 @@ from outcomes import KEPT, UNAVOIDABLE
 from support import time_travel
 from support.failpoint import is_dead
 from support.joiner import make_joiner
-from support.preload import slow_disk
 from support.processes import pids_of
 from support.waiting import wait_until
 
 HERE = pathlib.Path(__file__).parent
 HOSTS, JOINERS = 4, 12
 EVENT_CONNECTIONS, TOKEN_CONNECTIONS, BOT_CONNECTIONS = 64, 32, 64
-SYNC_MS = 5
 FIRST_MEETING_ID, THREADS_MAX = 71_000_000_000, 1000  # of events.lua
 INTAKE = ["zoom_webhooks", "worker"]
 # Far below what any machine does that is not at a standstill.
@@ -270,10 +268,9 @@ def must_be_there_once(stack, lines):
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
-def test_bots_that_share_their_commits_are_there_once_where_they_were_acknowledged(private_stack, tmp_path, row,
-                                                                                   seconds):
-    """On a disk so slow that commits are shared, and that most kills come into one."""
-    stack = private_stack(processes=2, HALLPASS_LOG_LEVEL="warn", **slow_disk(tmp_path, SYNC_MS))
+def test_bots_that_share_their_commits_are_there_once_where_they_were_acknowledged(private_stack, row, seconds):
+    """The disk is so slow that commits are shared, and that most kills come into one."""
+    stack = private_stack(processes=2, HALLPASS_LOG_LEVEL="warn")
     api = stack.create_project().api
     with Load(stack, "bots", "bots.lua", BOT_CONNECTIONS, "/", api.key) as load:
         wait_until(lambda: stack.database.value("SELECT count(*) FROM bots"), what="the first bot")

@@ -33,6 +33,7 @@ def sockets_and_pipes(folder, names):
 def in_memory(kept):
     """A folder whose files are in the folder `kept` afterwards, for who wants to know what happened."""
     if memory() is None:
+        kept.mkdir(exist_ok=True)
         yield kept
         return
     with tempfile.TemporaryDirectory(prefix="hallpass-", dir=memory()) as folder:
