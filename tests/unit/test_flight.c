@@ -1,6 +1,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/flight.h"
+#include "support/test_thread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +40,8 @@ struct passenger {
 	struct runway *runway;
 	int64_t key, deadline_ms;
 	enum flight_end end;
-	int note; /* 0: none came */
+	int note;      /* 0: none came */
+	atomic_int id; /* of the thread, to the kernel; 0 until it runs */
 	pthread_t thread;
 };
 
@@ -55,6 +57,7 @@ static void *join(void *argument)
 {
 	struct passenger *passenger = argument;
 
+	atomic_store(&passenger->id, gettid());
 	passenger->end = join_until(passenger->flights, passenger->key, passenger->runway,
 				    passenger->deadline_ms, &passenger->note);
 	return NULL;
@@ -80,6 +83,12 @@ static void wait_until_begun(const struct runway *runway, int count)
 {
 	while (runway->begun < count)
 		usleep(1000);
+}
+
+static void wait_until_all_wait(const struct passenger passengers[static PASSENGERS])
+{
+	for (size_t i = 0; i < PASSENGERS; i++)
+		test_thread_await_sleep(&passengers[i].id);
 }
 
 static int64_t soon(void)
@@ -160,7 +169,7 @@ static void all_who_wait_get_the_note_at_the_landing(void **state)
 	wait_until_begun(&runway, 1);
 	for (size_t i = 0; i < COUNT_OF(passengers); i++)
 		start(&passengers[i], flights, &runway, 7, LONG_MS);
-	usleep(200 * 1000); /* for all of them to wait */
+	wait_until_all_wait(passengers);
 	runway.may_land = 1;
 	assert_int_equal(wait_for(&first), FLIGHT_LANDED);
 	assert_int_equal(first.note, NOTE);
@@ -169,7 +178,7 @@ static void all_who_wait_get_the_note_at_the_landing(void **state)
 		assert_int_equal(passengers[i].note, NOTE);
 	}
 	assert_int_equal(runway.begun, 1);
-	assert_in_range(clock_monotonic_ms() - started_ms, 200, LONG_MS / 2);
+	assert_true(clock_monotonic_ms() - started_ms < LONG_MS / 2);
 }
 
 static void who_waits_does_so_until_the_deadline(void **state)
@@ -269,7 +278,7 @@ static void who_waited_is_not_kept_by_the_next_flight(void **state)
 	assert_int_equal(join_until(flights, 7, &runway, 0, &note), FLIGHT_TIMED_OUT);
 	for (size_t i = 0; i < COUNT_OF(passengers); i++)
 		start(&passengers[i], flights, &runway, 7, LONG_MS);
-	usleep(200 * 1000);
+	wait_until_all_wait(passengers);
 	runway.may_land = 1;
 	while (runway.begun < 2)
 		join_until(flights, 7, &runway, 0, &note);

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { PIECES = 12, AT_ONCE_MS = 500 };
+enum { PIECES = 12, AT_ONCE_MS = 900 };
 
 /* What the jobs of the tests find behind their context's process. */
 struct world {

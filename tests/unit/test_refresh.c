@@ -28,6 +28,8 @@
 
 static const instant began = 1800000000 * SECOND;
 
+enum { MEANWHILE_MS = 2000 }; /* in which others do something, however busy the machine is */
+
 static const char new_tokens[] = "{\"access_token\":\"a1\",\"token_type\":\"bearer\","
 				 "\"refresh_token\":\"r1\",\"expires_in\":3599,\"scope\":\"s\"}";
 static const char invalid_grant[] = "{\"reason\":\"Invalid Token!\",\"error\":\"invalid_grant\"}";
@@ -271,7 +273,7 @@ static void *count_attempts_meanwhile(void *argument)
 
 static void the_attempt_is_on_record_before_zoom_is_asked(void **state)
 {
-	const struct peer_answer answers[] = {{.body = new_tokens, .delay_ms = 500}};
+	const struct peer_answer answers[] = {{.body = new_tokens, .delay_ms = MEANWHILE_MS}};
 	struct fixture fixture;
 	pthread_t thread;
 	void *attempts;
@@ -334,7 +336,7 @@ static void check_superseded(const struct peer_answer *answer)
 
 static void an_answer_is_dropped_where_the_user_has_authorized_meanwhile(void **state)
 {
-	const struct peer_answer answer = {.body = new_tokens, .delay_ms = 500};
+	const struct peer_answer answer = {.body = new_tokens, .delay_ms = MEANWHILE_MS};
 
 	(void)state;
 	check_superseded(&answer);
@@ -344,7 +346,7 @@ static void a_refusal_is_dropped_where_the_user_has_authorized_meanwhile(void **
 {
 	const struct peer_answer answer = {.status = refuses.status,
 					   .body = refuses.body,
-					   .delay_ms = 500};
+					   .delay_ms = MEANWHILE_MS};
 
 	(void)state;
 	check_superseded(&answer);

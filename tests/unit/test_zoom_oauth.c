@@ -256,7 +256,7 @@ static void a_dead_grant_is_told_from_a_bad_moment(void **state)
 	assert_int_equal(fixture.failure.class, ZOOM_FAILURE_UNAVAILABLE);
 	assert_true(fixture.failure.was_sent);
 	assert_int_equal(http_peer_request_count(fixture.peer), 3);
-	fixture.zoom.timeout_ms = 500;
+	fixture.zoom.timeout_ms = 1000;
 	assert_false(refresh(&fixture));
 	assert_int_equal(fixture.failure.class, ZOOM_FAILURE_TIMEOUT);
 	assert_true(fixture.failure.was_sent);
