@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from support.stack import BUILD, ROOT
+from support.state_directory import memory
 
 sys.path.insert(0, str(ROOT / "bench"))
 import tls  # noqa: E402
@@ -20,11 +21,18 @@ from deliveries import Deliveries  # noqa: E402
 pytestmark = pytest.mark.skipif(not (BUILD / "bench/load").exists(), reason="make bench-programs has not run")
 
 
-def quick_rows(bench, results, timeout_s):
-    """The cells of its table, and the names of the goals of which it has kept figures for bench/summary."""
+def run_quickly(bench, results, timeout_s):
+    """With its state in memory: how long a disk that others use takes for a sync is what the real runs measure."""
+    surroundings = {"BUILD": str(BUILD)} | ({"TMPDIR": str(memory())} if memory() else {})
     done = subprocess.run([ROOT / "bench" / bench, "--quick", "--results", results], capture_output=True, text=True,
-                          timeout=timeout_s, env=os.environ | {"BUILD": str(BUILD)})
+                          timeout=timeout_s, env=os.environ | surroundings)
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def quick_rows(bench, results, timeout_s=400):
+    """The cells of its table, and the names of the goals of which it has kept figures for bench/summary."""
+    done = run_quickly(bench, results, timeout_s)
     assert "bad answers" not in done.stdout, done.stdout + done.stderr
     rows = [[cell.strip() for cell in line.strip("|").split("|")]
             for line in done.stdout.splitlines() if line.startswith("| ")][1:]
@@ -37,7 +45,7 @@ def quick_rows(bench, results, timeout_s):
 
 
 def test_the_token_benchmark_gives_figures_and_sees_one_refresh(tmp_path):
-    rows, goals = quick_rows("tokens", tmp_path, 120)
+    rows, goals = quick_rows("tokens", tmp_path)
     assert len(rows) == (14 if tls.is_possible() else 11)
     assert sum("over https" in row[0] for row in rows) == (3 if tls.is_possible() else 0)
     (refreshes,) = (row for row in rows if row[0].startswith("refreshes that Zoom sees"))
@@ -46,27 +54,28 @@ def test_the_token_benchmark_gives_figures_and_sees_one_refresh(tmp_path):
 
 
 def test_the_event_benchmark_gives_figures_and_finds_every_acknowledged_event_stored(tmp_path):
-    rows, goals = quick_rows("events", tmp_path, 300)
+    rows, goals = quick_rows("events", tmp_path)
     assert len([row for row in rows if row[0].startswith("events")]) == 2
     assert goals == {f"events.{name}" for name in ("rate", "p99", "beside", "slowest")}
 
 
-def test_events_of_which_too_few_were_prepared_are_told_instead_of_counted_as_lost(tmp_path):
-    with Upstream.running() as upstream, Hallpass.running(tmp_path / "stack", upstream, users=1, bots=0) as hallpass:
-        deliveries = Deliveries(tmp_path)
-        run = hallpass.take_events(deliveries.prepare(10_000), 2, 1, 10)
+def test_events_of_which_too_few_were_prepared_are_told_instead_of_counted_as_lost(state_directory):
+    with (state_directory("events") as directory, Upstream.running() as upstream,
+          Hallpass.running(directory / "stack", upstream, users=1, bots=0) as hallpass):
+        deliveries = Deliveries(directory)
+        run = hallpass.take_events(deliveries.prepare(10_000), 2, 2, 10)
         assert run["requests"] > 2 and run["repeated"] == run["failures"] == 0
         with pytest.raises(SystemExit, match="were sent twice and stored once"):
-            hallpass.take_events(deliveries.prepare(10), 2, 1, 10)
+            hallpass.take_events(deliveries.prepare(2), 2, 2, 10)
 
 
 def test_the_bot_benchmark_gives_figures_and_finds_every_acknowledged_bot_stored(tmp_path):
-    rows, goals = quick_rows("bots", tmp_path, 120)
+    rows, goals = quick_rows("bots", tmp_path)
     assert len(rows) == 3 * 4 and goals == {f"bots.{name}" for name in ("disk", "slow", "processes", "slowest")}
 
 
 def test_the_memory_benchmark_gives_figures_of_every_program(tmp_path):
-    rows, goals = quick_rows("memory", tmp_path, 400)
+    rows, goals = quick_rows("memory", tmp_path)
     settings = 4 if tls.is_possible() else 2
     programs = {path.name for path in (BUILD / "cgi-bin").iterdir()} | {"worker"}
     assert {row[0].removeprefix("… ") for row in rows} >= programs
@@ -75,32 +84,30 @@ def test_the_memory_benchmark_gives_figures_of_every_program(tmp_path):
 
 
 def test_the_cgi_benchmark_gives_figures_of_good_answers(tmp_path):
-    rows, goals = quick_rows("cgi", tmp_path, 120)
+    rows, goals = quick_rows("cgi", tmp_path)
     assert len(rows) == 3 and goals == {"cgi.one"}
 
 
 def test_the_scale_benchmark_gives_figures_of_good_answers_from_a_small_and_a_larger_database(tmp_path):
-    rows, goals = quick_rows("scale", tmp_path, 300)
+    rows, goals = quick_rows("scale", tmp_path)
     assert len(rows) == 43 and goals == {"scale"}
 
 
 def test_the_webhook_benchmark_gives_figures_and_sees_each_notification_once_beside_bad_receivers(tmp_path):
-    rows, goals = quick_rows("webhooks", tmp_path, 120)
+    rows, goals = quick_rows("webhooks", tmp_path)
     assert len(rows) == 3 and goals == {f"webhooks.{name}" for name in ("time", "memory", "growth")}
     assert rows[0][0].startswith("1000 notifications to 50 receivers, 5 hang and 5 refuse")
 
 
 def test_the_worker_benchmark_gives_figures_and_sees_each_refresh_once_up_to_the_limit_at_once(tmp_path):
-    rows, goals = quick_rows("worker", tmp_path, 200)
+    rows, goals = quick_rows("worker", tmp_path)
     assert len(rows) == 4 and goals == {f"worker.{name}" for name in ("time", "memory", "events", "reads")}
-    assert rows[0][1].endswith("at most 100 at once")
+    assert 1 < int(re.search(r"at most (\d+) at once$", rows[0][1])[1]) <= 100
 
 
 @pytest.mark.skipif(not (BUILD / "faults/bench/upstream").exists(), reason="make faults-programs has not run")
 def test_the_retention_benchmark_lives_through_days_and_shows_what_is_left_of_them(tmp_path):
-    done = subprocess.run([ROOT / "bench/retention", "--quick", "--results", tmp_path], capture_output=True, text=True,
-                          timeout=240, env=os.environ | {"BUILD": str(BUILD)})
-    assert done.returncode == 0, done.stderr
+    done = run_quickly("retention", tmp_path, 400)
     curve = [line.split("|")[1:-1] for line in done.stdout.splitlines() if re.match(r"\| \d", line)]
     bots = [int(month[4]) for month in curve]
     assert len(curve) == 12 and bots == [10 * month for month in range(1, 13)], done.stdout
