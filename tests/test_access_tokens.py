@@ -89,7 +89,7 @@ def test_who_waits_for_another_process_neither_works_nor_keeps_others_from_writi
         with asking(*[joiner.zoom_tokens] * 20) as answers:
             time.sleep(0.3)  # for all of them to find that the lease is taken
             before, started = cpu_s(pid), time.monotonic()
-            time.sleep(1)
+            time.sleep(3)  # beside which it is little what those cost that come late
             share = (cpu_s(pid) - before) / (time.monotonic() - started)
             api.post("/api/v1/bots", json={"meeting_url": joiner.bot["meeting_url"]}).must_be(201)
             assert not any(answer.done() for answer in answers)
@@ -100,18 +100,18 @@ def test_who_waits_for_another_process_neither_works_nor_keeps_others_from_writi
 
 
 def test_who_waits_for_another_process_gives_up_in_time_with_the_standard_flow(private_stack, zoom):
-    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1000)
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=2000)
     joiner = make_joiner(stack, zoom, stack.create_project().api)
     time_travel.expire_access_token(stack, joiner.id)
-    # Somebody who lives has the lease, and does not come back.
+    # Somebody who lives has the lease, for 7 s, and does not come back.
     with joiner.spoil_refresh(hold="before", drop="before", times=None):
         time_travel.make_refresh_due(stack, joiner.id)
         joiner.wait_for_refresh_under_way()
         started = time.monotonic()
         answers = ask_all(*[joiner.zoom_tokens] * 10)
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 6
     assert {(answer["join_flow"], answer["join_flow_reason"]) for answer in answers} == {("standard", "timeout")}
-    wait_until(joiner.joins, timeout=20, what="joining with a token again")
+    wait_until(joiner.joins, what="joining with a token again")
 
 
 def test_refreshes_of_different_connections_do_not_wait_for_each_other(make):
@@ -417,10 +417,10 @@ def test_a_holder_that_is_killed_costs_no_user_unless_zoom_had_rotated(private_s
         lost.wait_for_refresh_under_way()
         kill(stack, "bots")
         assert [answer.result() for answer in answers] == [503, 503]
-    wait_until(spared.joins, timeout=20, what="another taking over")
+    wait_until(spared.joins, what="another taking over")
     assert spared.read()["state"] == "connected"
     wait_until(lambda: lost.zoom_tokens()["join_flow_reason"] == "connection_disconnected",
-               timeout=20, what="finding out")
+               what="finding out")
     assert lost.read()["connection_failure_data"]["code"] == "refresh_interrupted"
     lost.connected.authorize().must_be(201)
     assert lost.joins()
@@ -430,7 +430,7 @@ def test_a_holder_that_is_killed_costs_no_user_unless_zoom_had_rotated(private_s
 
 
 def test_a_zoom_that_never_answers_keeps_nobody_waiting_beyond_the_time_out(private_stack, zoom):
-    timeout_s, grace_s = 2, 1.5
+    timeout_s, grace_s = 4, 3.5
     stack = private_stack(HALLPASS_THREADS=8, HALLPASS_ZOOM_TIMEOUT_MS=timeout_s * 1000)
     api = stack.create_project().api
     joiner = make_joiner(stack, zoom, api)
@@ -448,7 +448,7 @@ def test_a_zoom_that_never_answers_keeps_nobody_waiting_beyond_the_time_out(priv
                 api.get(f"/api/v1/bots/{joiner.bot['id']}").must_be(200)
                 slowest_s = max(slowest_s, time.monotonic() - started)
         zoom.release_fault(fault["id"])
-    assert 0 < slowest_s < timeout_s / 4
+    assert 0 < slowest_s < timeout_s / 2
     for answer in answers:
         tokens, duration_s = answer.result()
         assert tokens["join_flow"] == "standard"
@@ -459,13 +459,14 @@ def test_a_zoom_that_never_answers_keeps_nobody_waiting_beyond_the_time_out(priv
 
 
 def test_a_refresh_that_takes_too_long_is_answered_in_time_and_costs_no_user(private_stack, zoom):
-    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1000)
+    timeout_s = 3
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=timeout_s * 1000)
     joiner = make_joiner(stack, zoom, stack.create_project().api)
     time_travel.expire_access_token(stack, joiner.id)
     with joiner.spoil_refresh(hold="before", drop="before"):
         started = time.monotonic()
         answers = ask_all(*[joiner.zoom_tokens] * 10)
-        assert time.monotonic() - started < 2.5
+        assert time.monotonic() - started < 2 * timeout_s
     assert {answer["join_flow_reason"] for answer in answers} == {"timeout"}
     assert joiner.read()["state"] == "connected"
     wait_until(joiner.joins)
@@ -475,7 +476,7 @@ def test_a_refresh_that_takes_too_long_is_answered_in_time_and_costs_no_user(pri
 # A refresh that outlives who asked for it: Zoom refuses the access token late, and then takes its time. The bot has
 # its answer in time, and the refresh goes on, for Zoom takes the old refresh token no more.
 
-PATIENCE_MS, REFUSED_AFTER_MS = 4000, 1500
+PATIENCE_MS, REFUSED_AFTER_MS = 6000, 2000  # a refresh is begun while half of the time is left
 
 
 @pytest.fixture
@@ -498,7 +499,7 @@ def test_a_refresh_that_begins_late_keeps_no_bot_beyond_its_time_and_is_stored(p
     with patient.zoom.fault(path=JOIN_TOKEN, hold="before", **patient.who):
         usual_s = ask_in_vain(patient)
     with patient.refusal_that_comes_late(REFUSED_AFTER_MS, hold="after") as release:
-        assert ask_in_vain(patient) < usual_s + REFUSED_AFTER_MS / 1000 / 2
+        assert ask_in_vain(patient) < usual_s + REFUSED_AFTER_MS / 1000 * 0.8
         assert patient.refreshes(state="in_flight") == 1
         release()
         patient.wait_for_refresh_after(refreshed_at)
@@ -544,9 +545,8 @@ def test_a_program_that_is_killed_over_a_refresh_that_nobody_waits_for_costs_no_
         assert patient.refreshes(state="in_flight") == 1
         kill(patient.stack, "bots")
     if costs_the_user:
-        wait_until(lambda: patient.zoom_tokens()["join_flow_reason"] == "connection_disconnected", timeout=20,
-                   what="finding out")
+        wait_until(lambda: patient.zoom_tokens()["join_flow_reason"] == "connection_disconnected", what="finding out")
         assert patient.read()["connection_failure_data"]["code"] == "refresh_interrupted"
         patient.connected.authorize().must_be(201)
-    wait_until(patient.joins, timeout=20, what="another taking over")
+    wait_until(patient.joins, what="another taking over")
     assert patient.read()["state"] == "connected"

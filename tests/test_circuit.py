@@ -1,6 +1,7 @@
 """When Zoom is down nobody waits for it, one call at a time finds out when it is back, and one user's
 trouble is nobody else's."""
 
+import itertools
 import json
 import re
 import statistics
@@ -15,10 +16,10 @@ from support.joiner import make_joiner
 from support.metrics import read_metrics
 from support.waiting import wait_until
 
-TIMEOUT_S = 1
+TIMEOUT_S = 2
 THREADS, ZOOM_THREADS = 8, 6  # a quarter is kept for what needs no Zoom
 SILENCE_S = 2  # before so long a silence it never opens: src/zoom/circuit.h
-AT_ONCE_S = 0.1
+AT_ONCE_S = TIMEOUT_S / 4
 NO_GOOD_ANSWER = r"^\S+ has given no good answer since \S+, and is not asked again before \S+Z$"
 
 
@@ -69,12 +70,13 @@ class Site:
             assert tokens["join_flow"] == "standard"
             return condition()
 
-        wait_until(ask, timeout=30, what=what)
+        wait_until(ask, timeout=60, what=what)
         return durations
 
     def ask_for(self, seconds):
-        until = time.monotonic() + seconds
-        return self.ask_until(lambda: time.monotonic() > until, what="the time to pass")
+        """At least so long, and so often that it says something."""
+        until, count = time.monotonic() + seconds, itertools.count(1)
+        return self.ask_until(lambda: next(count) >= 20 and time.monotonic() > until, what="the time to pass")
 
     def requests(self, **filters):
         return self.zoom.requests(limit=1000, **self.app, **filters)["requests"]
@@ -101,10 +103,10 @@ def test_when_zoom_hangs_a_few_wait_and_then_all_are_answered_at_once(site):
         probes = site.requests()[seen:]
         tokens = site.joiners[0].zoom_tokens()
     assert waited <= (SILENCE_S / TIMEOUT_S + 2) * ZOOM_THREADS
-    assert len(durations) >= 20
+    assert len(durations) >= 10
     assert statistics.median(durations) < AT_ONCE_S
     # Two of them were probes, which have their whole time.
-    assert sum(duration > TIMEOUT_S / 2 for duration in durations) <= len(probes) <= 3
+    assert sum(duration > TIMEOUT_S * 0.75 for duration in durations) <= len(probes) <= 3
     assert tokens["join_flow_reason"] == "unavailable"
     assert re.match(NO_GOOD_ANSWER, tokens["zoom"]["reason"])
 
@@ -122,7 +124,8 @@ def test_however_many_ask_one_probe_at_a_time_reaches_zoom(site):
     assert all(later - earlier > TIMEOUT_S for earlier, later in zip(times, times[1:]))
 
 
-def test_what_needs_no_zoom_is_served_while_the_first_callers_still_wait(site):
+def test_what_needs_no_zoom_is_served_while_the_first_callers_still_wait(private_stack, zoom):
+    site = Site(private_stack(HALLPASS_ZOOM_TIMEOUT_MS=20000, HALLPASS_THREADS=THREADS), zoom)
     api, bot_id = site.project.api, site.joiners[0].bot["id"]
     with zoom_hangs(site), ThreadPoolExecutor(ZOOM_THREADS) as pool:
         waiting = [pool.submit(site.joiners[n % 3].zoom_tokens) for n in range(ZOOM_THREADS)]
@@ -132,7 +135,7 @@ def test_what_needs_no_zoom_is_served_while_the_first_callers_still_wait(site):
             started = time.monotonic()
             api.get(f"/api/v1/bots/{bot_id}").must_be(200)
             durations.append(time.monotonic() - started)
-        assert not all(future.done() for future in waiting)
+        assert not any(future.done() for future in waiting)
     assert statistics.median(durations) < AT_ONCE_S
 
 
@@ -142,7 +145,7 @@ def test_when_zoom_comes_back_the_token_flow_does_so_by_itself(site):
         wait_s = (site.row()["next_probe_at"] - time_travel.now()) / 1e6
     came_back_at = time.monotonic()
     wait_until(site.joiners[0].joins, what="the token flow")
-    assert time.monotonic() - came_back_at < wait_s + TIMEOUT_S + 0.5
+    assert time.monotonic() - came_back_at < wait_s + TIMEOUT_S + 4
     assert all(joiner.joins() for joiner in site.joiners)
     wait_until(lambda: not site.is_open(), what="the metrics' telling so")
     assert site.stack.database.rows("SELECT * FROM zoom_circuits") == []
@@ -154,13 +157,14 @@ def test_the_metrics_and_the_doctor_and_the_log_tell_that_zoom_is_away(site):
     assert metrics.of("hallpass_zoom_circuit_open") == {f'host="{site.host}"': 0}
     assert metrics.of("hallpass_connections") == {'state="connected"': 3, 'state="disconnected"': 0}
     assert site.doctor()["level"] == "ok"
-    began_at = time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
+    began_at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     with zoom_hangs(site):
         site.open_by_asking()
         assert site.is_open()
         finding = site.doctor()
     assert finding["level"] == "warn" and finding["advice"]
-    assert finding["finding"].startswith(f"{site.host} has given no good answer since {began_at[:13]}")
+    told = re.match(re.escape(site.host) + r" has given no good answer since (\S+)", finding["finding"])
+    assert told and began_at <= told[1] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     assert "no answer in time" in finding["finding"]
     lines = [json.loads(line) for line in site.stack.logs().splitlines() if '"zoom_circuit"' in line]
     assert [(line["level"], line["host"], line["state"]) for line in lines[:1]] == [
@@ -174,7 +178,7 @@ def test_a_refused_refresh_writes_nothing_and_costs_nobody_the_connection(site):
     refreshes = {"path": "/oauth/token", "grant_type": "refresh_token"}
     with site.zoom.fault(drop="before", times=None, **site.app, **refreshes):
         site.ask_until(site.is_open, "the circuit's opening")
-        site.ask_until(lambda: site.row()["next_probe_at"] > time_travel.now() + 1_500_000,
+        site.ask_until(lambda: site.row()["next_probe_at"] > time_travel.now() + 3_000_000,
                        "a longer wait")
         sent = len(site.requests(**refreshes))
         attempts = site.stack.database.rows("SELECT * FROM zoom_oauth_credentials")
@@ -198,7 +202,6 @@ def test_a_refusal_is_an_answer_and_never_opens_it(site, refusal):
         asked = len(site.ask_for(SILENCE_S + 1))
         assert not site.is_open()
         calls = site.requests(path="/v2/meetings/*")
-    assert asked >= 20
     assert [call["status"] for call in calls].count(refusal["status"]) == asked
 
 
@@ -206,10 +209,9 @@ def test_a_meeting_that_zoom_answers_with_500_again_and_again_shuts_out_nobody(s
     joiner = site.joiners[0]
     site.joiners, others = [joiner], site.joiners[1:]
     with site.zoom.fault(path="/v2/meetings/*", status=500, times=None, **joiner.who):
-        asked = len(site.ask_for(SILENCE_S + 1))
+        site.ask_for(SILENCE_S + 1)
         assert not site.is_open()
         assert all(other.joins() for other in others)
-    assert asked >= 20
     assert joiner.joins()
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from support.answer import Answer
 from support.cgi import read_answer, variables_of
+from support.failpoint import state_of
 from support.secret_register import SecretRegister
 from support.stack import BUILD, ROOT
 from support.waiting import wait_until
@@ -127,15 +128,16 @@ def see_log(installation, **ways):
     return "nothing" if not log else "json" if log.startswith("{") else "text"
 
 
-def wait_until_settled(count, looks=20):
-    """What `count()` returns once that is more than none and the same at that many looks in a row."""
+def threads_at_rest(pid, looks=20):
+    """How many it has, once that is the same at so many looks in a row at which each of them slept."""
     seen = []
 
     def is_settled():
-        seen.append(count())
-        return seen[-1] > 0 and seen[-looks:] == [seen[-1]] * looks
+        states = [state_of(thread) for thread in os.listdir(f"/proc/{pid}/task")]
+        seen.append(len(states) if set(states) == {"S"} else None)
+        return seen[-1] is not None and seen[-looks:] == [seen[-1]] * looks
 
-    wait_until(is_settled)
+    wait_until(is_settled, what="a rest")
     return seen[-1]
 
 
@@ -150,19 +152,21 @@ def see_threads(installation, settings=None, environment=None):
         listener.listen()
         process = subprocess.Popen([BUILD / "cgi-bin/status"], stdin=listener, stderr=subprocess.PIPE,
                                    env={"HALLPASS_CONFIG": str(installation.file)} | (environment or {}))
-        tasks = pathlib.Path(f"/proc/{process.pid}/task")
         try:
+            its = pathlib.Path(f"/proc/{process.pid}")
+            wait_until(lambda: (its / "exe").readlink() == BUILD / "cgi-bin/status", what="its start")
             with contextlib.ExitStack() as at_end:
                 for _ in range(THREADS_SEEN_MAX):
                     silent = at_end.enter_context(socket.socket(socket.AF_UNIX))
                     silent.connect(listener.getsockname())
-                return wait_until_settled(lambda: len(list(tasks.iterdir())) - 1)
+                wait_until(lambda: len(os.listdir(its / "task")) > 1, what="a thread that serves")
+                return threads_at_rest(process.pid) - 1
         finally:
             process.terminate()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
 
 
-LASTING_S = 3
+LASTING_S = 10  # for one that is to end after a second, on a machine that has other things to do
 
 
 def see_end(installation, settings=None, environment=None):
@@ -179,7 +183,7 @@ def see_end(installation, settings=None, environment=None):
             return "it stays"
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 ready = see_answer("status", "GET", "/ready")

@@ -15,6 +15,7 @@ import pytest
 
 from support.failpoint import is_stopped
 from support.fastcgi import KeptConnection
+from support.lateness import Lateness
 from support.preload import slow_disk
 from support.processes import pids_of
 from support.waiting import wait_until
@@ -128,9 +129,9 @@ def test_a_thread_whose_event_another_one_stores_keeps_no_connection_from_the_ot
         deliver(many.stack.anonymous, SHARED, new_event() | {"padding": "x" * 60_000}, many.secret).must_be(200)
         return time.monotonic() - started
 
-    with ThreadPoolExecutor(36) as pool:
+    with Lateness() as lateness, ThreadPoolExecutor(36) as pool:
         took_s = sorted(pool.map(send, range(360)))
-    assert took_s[-1] - took_s[len(took_s) // 2] < 0.8
+    assert took_s[-1] - took_s[len(took_s) // 2] < 0.8 + lateness.most_s
 
 
 # What a process remembers of an app

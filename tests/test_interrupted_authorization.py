@@ -52,7 +52,7 @@ def test_no_tokens_are_lost_where_zoom_after_the_exchange(failure, new_user, api
 
 
 def test_no_tokens_are_lost_where_zoom_is_too_slow_after_the_exchange(private_stack, zoom):
-    api = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=500).create_project().api
+    api = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=2000).create_project().api
     app, registered = register_app_of(api, zoom)
     user = ConnectedUser(api, zoom, app, registered, zoom.create_user())
     with zoom.fault(client_id=user.client_id, path="/v2/users/me", hold="before"):

@@ -181,11 +181,11 @@ def test_many_users_sync_in_the_background_while_the_api_answers(stack, zoom, ap
         for each in connected:
             each.authorize().must_be(201)
         while any(each.read()["last_successful_sync_at"] is None for each in connected):
-            assert time.monotonic() - started < 40
+            assert time.monotonic() - started < 120
             asked = time.monotonic()
             api.get("/api/v1/zoom_oauth_connections").must_be(200)
             slowest_s = max(slowest_s, time.monotonic() - asked)
-    assert 0 < slowest_s < 1
+    assert 0 < slowest_s < 2
     assert stack.database.value(
         "SELECT count(*) FROM zoom_meetings WHERE app_id = (SELECT id FROM zoom_oauth_apps"
         " WHERE public_id = ?)", registered["id"]) == 7000
@@ -208,7 +208,7 @@ def test_several_workers_do_no_work_twice(private_stack, zoom):
         with ExitStack() as beside:
             workers = [beside.enter_context(worker_beside(stack, "--once")) for _ in range(3)]
             time_travel.ring(stack)
-            assert [worker.wait(30) for worker in workers] == [0, 0, 0]
+            assert [worker.wait(60) for worker in workers] == [0, 0, 0]
         wait_until(lambda: all(days_ahead(schedule_of(stack, joiner.id)["next_sync_at"]) > 6
                                for joiner in joiners))
     assert zoom.count_requests(path=MEETINGS, client_id=client_id) - before == 6
@@ -235,7 +235,7 @@ def test_once_does_what_is_due_and_ends(private_stack, zoom):
 
 def test_once_fails_where_the_database_cannot_be_used(stack, tmp_path):
     result = subprocess.run(
-        [BUILD / "bin/hallpass-worker", "--once"], capture_output=True, text=True, timeout=20,
+        [BUILD / "bin/hallpass-worker", "--once"], capture_output=True, text=True, timeout=60,
         env={"HALLPASS_CONFIG": str(stack.config), "HALLPASS_DATABASE": f"{tmp_path}/missing.db"})
     assert result.returncode == 1
     assert "missing.db" in result.stderr and "hallpass init" in result.stderr
@@ -249,9 +249,9 @@ def test_the_worker_ends_at_once_in_the_middle_of_a_sync_and_another_goes_on(pri
     zoom.create_meetings(user["id"], 1500)
     connected = connect_user(api, zoom, user=user)
     app = {"client_id": connected.client_id}
-    with zoom.fault(path=MEETINGS, delay_ms=500, times=None, **app), worker_beside(stack) as worker:
+    with zoom.fault(path=MEETINGS, delay_ms=1500, times=None, **app), worker_beside(stack) as worker:
         zoom.wait_for_requests(1, path=MEETINGS, state="in_flight", **app)
-        assert seconds_to_end(worker) < 1.4
+        assert seconds_to_end(worker) < 6  # of which all pages would take 7.5
     assert zoom.count_requests(path=MEETINGS, **app) == 1
     assert connected.read()["last_successful_sync_at"] is None
     stack.run("hallpass-worker", "--once")
@@ -264,11 +264,11 @@ def test_an_idle_worker_ends_at_once(private_stack, zoom):
     connected = connect_user(stack.create_project().api, zoom)
     with worker_beside(stack) as worker:
         wait_until(lambda: connected.read()["last_successful_sync_at"])
-        assert seconds_to_end(worker) < 1
+        assert seconds_to_end(worker) < 5
 
 
 def seconds_to_end(worker):
     started = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     return time.monotonic() - started

@@ -324,7 +324,7 @@ def test_who_could_not_be_heard_while_hallpass_was_down_has_a_lease_to_be_heard_
     assert Runner(living.api).claim() is None
     assert living.heartbeat().must_be(200).json["state"] == "joined_not_recording"
     assert dead.read()["state"] == "joined_not_recording"
-    wait_until(lambda: living.heartbeat().must_be(200) and dead.read()["state"] == "fatal_error", 20,
+    wait_until(lambda: living.heartbeat().must_be(200) and dead.read()["state"] == "fatal_error", 60,
                "the end of the dead runner's bot")
     assert told(dead.read())[-1] == "fatal_error/heartbeat_timeout"
     assert dead.heartbeat().must_be(409).code == "lease_lost"

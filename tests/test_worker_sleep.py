@@ -28,12 +28,12 @@ def test_the_worker_sleeps_until_something_is_due_and_wakes_without_being_called
     done = len(pieces(stack, "meeting_sync", user.id))
     worker, = pids_of(stack, "worker")
 
-    due = now() + 4 * SECOND
+    due = now() + 8 * SECOND
     of_connection(stack, "UPDATE zoom_oauth_connections SET next_sync_at = ? WHERE id = ?", user.id, due)
     ring(stack)
-    wait_for_clock(due - 2 * SECOND)  # it has looked, and sleeps
+    wait_for_clock(due - 4 * SECOND)  # it has looked, and sleeps
     asleep = wake_ups(worker)
-    wait_for_clock(due - SECOND // 2)
+    wait_for_clock(due - 2 * SECOND)
     assert wake_ups(worker) == asleep
 
     wait_until(lambda: len(pieces(stack, "meeting_sync", user.id)) > done, what="the sync that is due")

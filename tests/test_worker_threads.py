@@ -140,9 +140,9 @@ def test_after_a_crowd_the_worker_sleeps_as_if_nothing_had_been(crowd):
     crowd.make_due()
     crowd.wait_until_refreshed()
     wait_for_rest(worker)
-    until = now() + 2 * SECOND
+    wait_for_clock(now() + SECOND)  # who was the last has looked, too
     asleep = wake_ups(worker)
-    wait_for_clock(until)
+    wait_for_clock(now() + 2 * SECOND)
     assert wake_ups(worker) == asleep and threads(worker) == AT_REST
 
 
@@ -165,7 +165,7 @@ def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answe
         worker.terminate()
         wait_until(lambda: threads(worker.pid) == 2 * AT_ONCE_MAX + 1, what="the end of the watch")
         crowd.zoom.release_fault(fault["id"])
-        assert worker.wait(20) == 0
+        assert worker.wait(60) == 0
     assert crowd.refreshes() == crowd.refreshes(status=200) == AT_ONCE_MAX
     assert crowd.how_many_are("generation = 2 AND refresh_holder IS NULL") == AT_ONCE_MAX
     refresh_all_once(crowd)
@@ -179,12 +179,12 @@ def test_calls_that_hang_keep_a_worker_from_ending_no_longer_than_their_time_out
         crowd.make_due()
         crowd.wait_for(crowd.count)
         worker.terminate()
-        assert worker.wait(3 + 10) == 0
+        assert worker.wait(3 + 30) == 0
     assert crowd.how_many_are("refresh_holder IS NULL AND refresh_attempts = 1") == crowd.count
     # All that silence has told the worker not to ask Zoom for a while; then everybody's token is good.
     crowd.make_due()
     with worker_beside(crowd.stack):
-        wait_until(lambda: crowd.how_many_are("generation = 2") == crowd.count, timeout=20, what="the refreshes")
+        wait_until(lambda: crowd.how_many_are("generation = 2") == crowd.count, timeout=60, what="the refreshes")
 
 
 def test_while_zoom_is_not_asked_nobody_is_put_off(crowd):
@@ -192,12 +192,12 @@ def test_while_zoom_is_not_asked_nobody_is_put_off(crowd):
     with crowd.hold(**WITHOUT_EFFECT):
         crowd.make_due()
         wait_until(lambda: crowd.stack.database.value("SELECT max(failed_probes) FROM zoom_circuits"),
-                   timeout=30, what="a probe's failure")
+                   timeout=60, what="a probe's failure")
         # Some may have been claimed between the first failures and the one that made it sure.
         spared = crowd.how_many_are("refresh_attempts = 0")
         assert spared >= 20
         assert crowd.refreshes() <= crowd.count - spared + 1  # the next probe may be under way
-    wait_until(lambda: crowd.how_many_are("generation = 2") >= spared - 1, timeout=20, what="their refreshes")
+    wait_until(lambda: crowd.how_many_are("generation = 2") >= spared - 1, timeout=60, what="their refreshes")
 
 
 def test_a_run_from_cron_waits_for_zoom_at_once_too_and_ends_when_all_is_done(crowd):

@@ -268,7 +268,7 @@ def test_nothing_is_registered_or_changed_while_zoom(trouble, project, zoom, reg
 
 
 def test_a_zoom_that_is_too_slow_is_a_504_within_the_time_limit(private_stack, zoom):
-    project = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=300).create_project()
+    project = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1500).create_project()
     app = zoom.create_app()
     with zoom.fault(client_id=app["client_id"], hold="before"):
         answer = project.api.post(APPS, json=pair_of(app)).must_be(504)

@@ -17,7 +17,7 @@ from test_kill_refresh import before_now
 @pytest.fixture
 def stack(private_stack):
     """One of its own: whoever is stopped serves no other test."""
-    return private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1000)
+    return private_stack(HALLPASS_ZOOM_TIMEOUT_MS=2000)
 
 
 @pytest.fixture

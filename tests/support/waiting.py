@@ -2,8 +2,10 @@
 
 import time
 
+WAIT_S = 30  # less than what a bell costs that nobody heard: src/worker/pool.c
 
-def wait_until(condition, timeout=10, what="the condition"):
+
+def wait_until(condition, timeout=WAIT_S, what="the condition"):
     """What `condition()` returns once that is true; fails when it does not become so in time."""
     deadline = time.monotonic() + timeout
     while not (found := condition()):

@@ -58,9 +58,12 @@ def attempted(api, webhook, count, number=0):
                       what=f"{count} attempts")
 
 
+def instant(text):
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
 def seconds_from_now(text):
-    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    return (at - datetime.now(timezone.utc)).total_seconds()
+    return (instant(text) - datetime.now(timezone.utc)).total_seconds()
 
 
 def disconnect(zoom, user):

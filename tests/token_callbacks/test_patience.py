@@ -10,7 +10,8 @@ from support.zoom_user import connect_user
 
 
 def test_an_answer_comes_within_the_time_for_one_call_to_zoom(private_stack, zoom):
-    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=700)
+    timeout_s = 3
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=timeout_s * 1000)
     project = stack.create_project()
     host = connect_user(project.api, zoom, is_onbehalf_token_supported=True)
     meeting = zoom.create_meeting(host.user_id, event=True)
@@ -18,7 +19,7 @@ def test_an_answer_comes_within_the_time_for_one_call_to_zoom(private_stack, zoo
     with zoom.fault(client_id=host.client_id, path="/v2/*", delay_ms=60_000, times=None):
         started = now()
         assert callback.post("zoom_tokens_url", attendee_body(meeting["join_url"])).must_be(200).json == {}
-    assert now() - started < 3_000_000
+    assert now() - started < 2 * timeout_s * 1_000_000
     assert callback.uses()[0]["outcome"] == "timeout"
 
 
@@ -37,7 +38,7 @@ def test_however_long_zoom_may_take_an_engine_is_answered_while_it_waits(private
 
     with zoom.fault(client_id=host.client_id, path="/v2/users/me/token", delay_ms=120_000, times=None):
         with ThreadPoolExecutor(3) as pool:
-            assert max(pool.map(fetch, callbacks)) < 14_000_000
+            assert max(pool.map(fetch, callbacks)) < 15_000_000
 
 
 def test_an_engine_that_waits_no_longer_cuts_no_refresh_off(private_stack, zoom):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
 CALL_TIMEOUT_S = 90
-WAIT_S = 10
+WAIT_S = 30
 
 
 class SimulatorError(Exception):
