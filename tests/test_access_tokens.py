@@ -522,11 +522,12 @@ def threads_of(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
 
 
-def test_the_end_of_a_program_waits_for_a_refresh_that_nobody_waits_for(patient):
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_the_end_of_a_program_waits_for_a_refresh_that_nobody_waits_for(patient, by):
     (pid,) = pids_of(patient.stack, "bots")
     with patient.refusal_that_comes_late(REFUSED_AFTER_MS, hold="after") as release:
         ask_in_vain(patient)
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, by)
         wait_until(lambda: threads_of(pid) <= 2, what="nothing but the refresh")
         wait_until(lambda: "ends when the refreshes under way are stored" in patient.stack.logs(), what="its word")
         release()

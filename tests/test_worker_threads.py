@@ -1,6 +1,7 @@
 """The worker waits for Zoom on as many threads as there is work for, up to a limit, and they go again."""
 
 import pathlib
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -154,15 +155,17 @@ def refresh_all_once(crowd):
     assert crowd.how_many_are("state = 'connected' AND refresh_attempts = 0 AND next_refresh_at > 1") == crowd.count
 
 
-@pytest.mark.parametrize("arguments", [(), ("--once",)], ids=["resident", "from cron"])
-def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answers(crowd, arguments):
+@pytest.mark.parametrize("arguments, by", [
+    ((), signal.SIGTERM), ((), signal.SIGHUP), (("--once",), signal.SIGTERM)],
+    ids=["resident", "resident, its terminal closes", "from cron"])
+def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answers(crowd, arguments, by):
     crowd = crowd(AT_ONCE_MAX + 10)
     end(crowd.stack, "worker")
     crowd.make_due()
     # Zoom has renewed the tokens, when it is told.
     with crowd.hold(hold="after") as fault, worker_beside(crowd.stack, *arguments) as worker:
         crowd.wait_for(AT_ONCE_MAX)
-        worker.terminate()
+        worker.send_signal(by)
         wait_until(lambda: threads(worker.pid) == 2 * AT_ONCE_MAX + 1, what="the end of the watch")
         crowd.zoom.release_fault(fault["id"])
         assert worker.wait(60) == 0
@@ -170,6 +173,18 @@ def test_a_worker_that_is_to_end_begins_nothing_and_stores_what_zoom_still_answe
     assert crowd.how_many_are("generation = 2 AND refresh_holder IS NULL") == AT_ONCE_MAX
     refresh_all_once(crowd)
     assert crowd.refreshes(status=200) == crowd.refreshes() == AT_ONCE_MAX + crowd.count
+
+
+def test_a_worker_that_was_started_to_outlive_its_terminal_does(crowd):
+    crowd = crowd(1)
+    end(crowd.stack, "worker")
+    with worker_beside(crowd.stack, by=["nohup"]) as worker:
+        wait_for_rest(worker.pid)
+        worker.send_signal(signal.SIGHUP)
+        crowd.make_due()
+        crowd.wait_until_refreshed()
+        worker.terminate()
+        assert worker.wait(20) == 0
 
 
 def test_calls_that_hang_keep_a_worker_from_ending_no_longer_than_their_time_out(crowd):

@@ -1,6 +1,6 @@
 #include "serve/cgi_relay.h"
 
-#include "base/attr.h"
+#include "serve/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,10 +27,9 @@ static _Noreturn void wait_for_answer(int descriptor)
  */
 static void be_asked_to_end_in_vain(void)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	const sigset_t signals = process_ending_signals();
 
-	for (size_t i = 0; i < COUNT_OF(signals); i++)
-		signal(signals[i], SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
 struct cgi_relay cgi_relay_begin(void)

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <jansson.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,26 @@ void process_enter_sandbox(const struct process *process, const struct sandbox_r
 
 	log_write(&process->log, is_entered ? LOG_DEBUG : level,
 		  is_entered ? "sandbox" : "no sandbox", fields);
+}
+
+/* Who was started by nohup, or as it does it, stays when the terminal closes. */
+static bool minds_terminal(void)
+{
+	struct sigaction action;
+
+	return sigaction(SIGHUP, NULL, &action) != 0 || action.sa_handler != SIG_IGN;
+}
+
+sigset_t process_ending_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	if (minds_terminal())
+		sigaddset(&signals, SIGHUP);
+	return signals;
 }
 
 void process_begin_uptime(struct process *process)

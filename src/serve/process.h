@@ -17,6 +17,7 @@
 #include "store/db.h"
 #include "zoom/circuits.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -57,6 +58,12 @@ void process_enter_sandbox(const struct process *process, const struct sandbox_r
  * and what the C library keeps.
  */
 void process_give_memory_back(const struct process *process, size_t threads_left);
+
+/*
+ * What asks a process to end. All of its threads block these, and one of them listens, so that it ends when it has
+ * finished what it has begun: a refresh that is cut off may cost the user.
+ */
+sigset_t process_ending_signals(void);
 
 /* It lives on from now on. */
 void process_begin_uptime(struct process *process);

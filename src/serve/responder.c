@@ -293,12 +293,9 @@ static void say_why_it_ends(struct responder *responder)
 
 static int serve_fcgi(struct responder *responder)
 {
-	sigset_t signals;
+	const sigset_t signals = process_ending_signals();
 	int signal_number;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	if (!seats_start(&responder->seats))
 		return EXIT_FAILURE;

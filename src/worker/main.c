@@ -51,19 +51,9 @@ static bool listen_for_rings(const struct process *process, struct pool *pool,
 	return true;
 }
 
-static sigset_t ending_signals(void)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	return signals;
-}
-
 static void *end_at_signal(void *pool)
 {
-	const sigset_t signals = ending_signals();
+	const sigset_t signals = process_ending_signals();
 	int number;
 
 	while (sigwait(&signals, &number) != 0)
@@ -90,7 +80,7 @@ static bool await_end(struct pool *pool, struct error *err)
 static int run(const struct process *process, bool is_once)
 {
 	struct pool *pool = pool_open(process, jobs, COUNT_OF(jobs), is_once);
-	const sigset_t signals = ending_signals();
+	const sigset_t signals = process_ending_signals();
 	struct error err = {0};
 	bool worked, listened;
 

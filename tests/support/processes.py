@@ -43,10 +43,13 @@ def end(stack, name):
 
 
 @contextmanager
-def worker_beside(stack, *arguments):
-    """Another hallpass-worker on the stack's database; what still runs after the block is killed."""
+def worker_beside(stack, *arguments, by=()):
+    """
+    Another hallpass-worker on the stack's database, started by that command; what still runs after the block is
+    killed.
+    """
     with open(stack.directory / "logs/worker_beside.log", "ab") as log, subprocess.Popen(
-            [BUILD / "bin/hallpass-worker", *arguments], stdin=subprocess.DEVNULL, stderr=log,
+            [*by, BUILD / "bin/hallpass-worker", *arguments], stdin=subprocess.DEVNULL, stderr=log,
             env={"PATH": os.environ["PATH"], "HALLPASS_CONFIG": str(stack.config)}) as worker:
         try:
             yield worker
