@@ -34,11 +34,16 @@ int64_t clock_monotonic_ms(void)
 	return clock_monotonic_us() / 1000;
 }
 
-void clock_pause_ms(int64_t pause_ms)
+void clock_pause_us(int64_t pause_us)
 {
-	const struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000};
+	const struct timespec pause = {pause_us / 1000000, pause_us % 1000000 * 1000};
 
 	nanosleep(&pause, NULL);
+}
+
+void clock_pause_ms(int64_t pause_ms)
+{
+	clock_pause_us(pause_ms * 1000);
 }
 
 void instant_format(instant at, char text[static INSTANT_TEXT_BYTES])

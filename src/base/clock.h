@@ -32,6 +32,7 @@ int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_us(void);
 
 void clock_pause_ms(int64_t pause_ms);
+void clock_pause_us(int64_t pause_us);
 
 /* ISO 8601 UTC with microseconds and Z; instants of the years 1970 to 9999. */
 void instant_format(instant at, char text[static INSTANT_TEXT_BYTES]);

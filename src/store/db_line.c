@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 /* It belongs to the open file rather than the process (F_OFD_…), so that no other close() drops it. */
-static struct flock first_place(short type)
+static struct flock places(short type, int64_t first, int64_t count)
 {
-	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+	return (struct flock){.l_type = type,
+			      .l_whence = SEEK_SET,
+			      .l_start = first,
+			      .l_len = count};
 }
 
 /* The operator's commands run as root, and a file of root's would keep the services out. */
@@ -29,30 +32,30 @@ static bool open_file(struct db_line *line, const char *database, int flags)
 	return line->file >= 0;
 }
 
-bool db_line_is_anothers(struct db_line *line, const char *database)
+bool db_line_has_before(struct db_line *line, const char *database, int64_t place)
 {
-	struct flock place = first_place(F_WRLCK);
+	struct flock before = places(F_WRLCK, 0, place);
 
-	return open_file(line, database, 0) && fcntl(line->file, F_OFD_GETLK, &place) == 0 &&
-	       place.l_type != F_UNLCK;
+	return open_file(line, database, 0) && fcntl(line->file, F_OFD_GETLK, &before) == 0 &&
+	       before.l_type != F_UNLCK;
 }
 
-void db_line_stand_first(struct db_line *line, const char *database)
+void db_line_stand(struct db_line *line, const char *database, int64_t place)
 {
-	struct flock place = first_place(F_WRLCK);
+	struct flock own = places(F_WRLCK, place, 1);
 
-	line->is_first =
-		line->is_first || (open_file(line, database, owns(database) ? O_CREAT : 0) &&
-				   fcntl(line->file, F_OFD_SETLK, &place) == 0);
+	if (line->place == 0 && open_file(line, database, owns(database) ? O_CREAT : 0) &&
+	    fcntl(line->file, F_OFD_SETLK, &own) == 0)
+		line->place = place;
 }
 
 void db_line_leave(struct db_line *line)
 {
-	struct flock place = first_place(F_UNLCK);
+	struct flock own = places(F_UNLCK, line->place, 1);
 
-	if (line->is_first)
-		fcntl(line->file, F_OFD_SETLK, &place);
-	line->is_first = false;
+	if (line->place != 0)
+		fcntl(line->file, F_OFD_SETLK, &own);
+	line->place = 0;
 }
 
 void db_line_close(struct db_line *line)

@@ -9,12 +9,18 @@
 #include <assert.h>
 
 enum {
-	/* Between looks whether another process is done. SQLite's own pauses grow to 100 ms. */
-	LOOK_AGAIN_MS = 5,
-	FIRST_LOOKS_AGAIN_MS = 1,
-	/* After so long one stands first in the line of the processes: a few commits on a slow disk. */
-	STAND_FIRST_AFTER_MS = 100,
-	/* Whoever does begins within a commit; one who does not is stopped, and keeps each once and no longer. */
+	/*
+	 * Between looks whether another process is done. SQLite's own pauses grow to 100 ms. Nobody writes until
+	 * the first in line has looked, and a commit takes a fast disk as long as this; a look costs some
+	 * microseconds.
+	 */
+	LOOK_AGAIN_US = 200,
+	/* So long those who go first pass the others in the line of the processes: a few commits on a slow disk. */
+	FIRST_PASS_MS = 50,
+	/*
+	 * Whoever stands there begins within a few commits; one who does not is stopped, and keeps each once and
+	 * no longer.
+	 */
 	LET_PASS_MS_MAX = 250,
 };
 
@@ -55,24 +61,26 @@ static bool run(struct db *db, const char *sql, struct error *err)
 /* How another process's writer is waited for. */
 struct turn {
 	struct db_connection *connection;
-	int64_t stands_first_at_ms, deadline_ms;
-	int look_again_ms;
+	int64_t place; /* in the line of the processes, whether it is taken or not */
+	int64_t deadline_ms;
 	bool has_met_writer;
 };
 
 /* False where it was in vain. Who turned out to be stopped is not waited for again until the place was free. */
-static bool let_first_pass(const struct turn *turn)
+static bool let_others_pass(const struct turn *turn)
 {
 	struct db_connection *connection = turn->connection;
 	struct db_line *line = &connection->line;
-	const int64_t until_ms = clock_monotonic_ms() + LET_PASS_MS_MAX;
+	const int64_t limit_ms = clock_monotonic_ms() + LET_PASS_MS_MAX;
+	const int64_t until_ms = limit_ms < turn->deadline_ms ? limit_ms : turn->deadline_ms;
 
-	while (!line->is_first && db_line_is_anothers(line, connection->path)) {
+	while (db_line_has_before(line, connection->path, turn->place)) {
 		if (line->is_stuck)
 			return true;
 		if (clock_monotonic_ms() >= until_ms)
 			return false;
-		clock_pause_ms(FIRST_LOOKS_AGAIN_MS);
+		db_line_stand(line, connection->path, turn->place);
+		clock_pause_us(LOOK_AGAIN_US);
 	}
 	line->is_stuck = false;
 	return true;
@@ -81,17 +89,15 @@ static bool let_first_pass(const struct turn *turn)
 static int wait_for_turn(void *argument, int count)
 {
 	struct turn *turn = argument;
-	struct db_line *line = &turn->connection->line;
-	const int64_t now_ms = clock_monotonic_ms();
+	struct db_connection *connection = turn->connection;
 
 	(void)count;
 	turn->has_met_writer = true;
-	if (now_ms >= turn->deadline_ms)
+	if (clock_monotonic_ms() >= turn->deadline_ms)
 		return 0;
-	if (now_ms >= turn->stands_first_at_ms)
-		db_line_stand_first(line, turn->connection->path);
-	clock_pause_ms(line->is_first ? FIRST_LOOKS_AGAIN_MS : turn->look_again_ms);
-	let_first_pass(turn);
+	db_line_stand(&connection->line, connection->path, turn->place);
+	clock_pause_us(LOOK_AGAIN_US);
+	let_others_pass(turn);
 	return 1;
 }
 
@@ -105,7 +111,7 @@ static bool begin_write(struct db *db, struct turn *turn, struct error *err)
 	handle = turn->connection->handle;
 	if (handle == NULL)
 		return run(db, begin_write_sql, err);
-	has_passed = let_first_pass(turn);
+	has_passed = let_others_pass(turn);
 	sqlite3_busy_handler(handle, wait_for_turn, turn);
 	began = run(db, begin_write_sql, err);
 	sqlite3_busy_timeout(handle, DB_BUSY_TIMEOUT_MS);
@@ -122,21 +128,30 @@ static bool is_in_transaction(const struct db *db)
 	return handle != NULL && !sqlite3_get_autocommit(handle);
 }
 
+/*
+ * For who has come through the gate: no earlier than now, lest a crowd that waited there has all of its turns one
+ * after the other.
+ */
+static int64_t place_in_line(bool goes_first, int64_t came_us)
+{
+	const int64_t now_us = clock_monotonic_us();
+	const int64_t behind_us = came_us + FIRST_PASS_MS * MILLISECOND;
+
+	return goes_first || behind_us < now_us ? now_us : behind_us;
+}
+
 /* Not beyond deadline_ms, nor for longer than the db's patience. */
 static bool begin(struct transaction *transaction, struct db *db, bool goes_first,
 		  int64_t deadline_ms, struct error *err)
 {
 	/* Other processes are waited for with the time that this one's threads left. */
-	const int64_t now_ms = clock_monotonic_ms();
-	const int64_t usual_ms = now_ms + db->patience_ms;
-	struct turn turn = {
-		.stands_first_at_ms = now_ms + STAND_FIRST_AFTER_MS,
-		.deadline_ms = deadline_ms < usual_ms ? deadline_ms : usual_ms,
-		.look_again_ms = goes_first ? FIRST_LOOKS_AGAIN_MS : LOOK_AGAIN_MS,
-	};
+	const int64_t came_us = clock_monotonic_us();
+	const int64_t usual_ms = came_us / MILLISECOND + db->patience_ms;
+	struct turn turn = {.deadline_ms = deadline_ms < usual_ms ? deadline_ms : usual_ms};
 
 	if (!enter_gate(db, goes_first, turn.deadline_ms, err))
 		return false;
+	turn.place = place_in_line(goes_first, came_us);
 	if (!begin_write(db, &turn, err)) {
 		leave_gate(db);
 		return false;

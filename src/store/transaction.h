@@ -23,9 +23,8 @@ bool transaction_begin(struct transaction *transaction, struct db *db, struct er
 	MUST_CHECK;
 
 /*
- * The same, past the line of this process's writers, and it looks more often whether those of others
- * are done: for what is lost for good if this process dies before it is on the disk, and for what many
- * wait for.
+ * The same, past the line of this process's writers and, for a while, that of the processes: for what is lost
+ * for good if this process dies before it is on the disk, and for what many wait for.
  */
 bool transaction_begin_first(struct transaction *transaction, struct db *db, struct error *err)
 	MUST_CHECK;

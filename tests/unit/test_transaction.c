@@ -473,10 +473,11 @@ static void a_writer_begins_soon_after_another_process_is_done(void **state)
 	assert_in_range(best_ms, 0, SOON_MS);
 }
 
-enum { HOLD_MS = 20, WAITERS = 3, TURNS = 4 };
+enum { HOLD_MS = 20, GREEDY = 3, WAITERS = 3, TURNS = 4 };
 
 struct greedy_process {
 	const struct test_database *database;
+	atomic_int begun; /* of its transactions */
 	atomic_bool is_over;
 };
 
@@ -492,6 +493,7 @@ static void *write_without_pause(void *argument)
 		SCOPED(transaction_end) struct transaction transaction = {0};
 
 		must(transaction_begin_first(&transaction, db, &err), &err);
+		greedy->begun++;
 		clock_pause_ms(HOLD_MS);
 	}
 	return NULL;
@@ -517,15 +519,19 @@ static void *take_turns(void *argument)
 	return (void *)(intptr_t)longest_ms;
 }
 
-static void beside_a_process_that_commits_without_pause_each_comes_to_its_turn(void **state)
+/* Of several there is always one in line who goes first. */
+static void beside_processes_that_commit_without_pause_each_comes_to_its_turn(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
 	struct greedy_process greedy = {.database = &database};
-	pthread_t greedy_thread, threads[WAITERS];
+	pthread_t greedy_threads[GREEDY], threads[WAITERS];
 	void *longest_ms;
 
 	(void)state;
-	assert_int_equal(pthread_create(&greedy_thread, NULL, write_without_pause, &greedy), 0);
+	for (int i = 0; i < GREEDY; i++)
+		assert_int_equal(pthread_create(&greedy_threads[i], NULL, write_without_pause,
+						&greedy),
+				 0);
 	for (int i = 0; i < WAITERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, take_turns, &greedy), 0);
 	for (int i = 0; i < WAITERS; i++) {
@@ -533,16 +539,56 @@ static void beside_a_process_that_commits_without_pause_each_comes_to_its_turn(v
 		assert_in_range((intptr_t)longest_ms, 0, WAIT_MS_MAX);
 	}
 	greedy.is_over = true;
-	pthread_join(greedy_thread, NULL);
+	for (int i = 0; i < GREEDY; i++)
+		pthread_join(greedy_threads[i], NULL);
 }
 
-static bool somebody_stands_first(const struct test_database *database)
+/* How many of the other's transactions begin from now until the own one. */
+static int passed_by(struct greedy_process *greedy, struct db *db)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	const int begun = greedy->begun;
+	struct error err = {0};
+
+	must(transaction_begin_first(&transaction, db, &err), &err);
+	return greedy->begun - begun;
+}
+
+/* One may be about to begin as the line is formed. */
+static void who_goes_first_has_the_next_turn_beside_a_process_that_commits_without_pause(
+	void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct greedy_process greedy = {.database = &database};
+	pthread_t thread;
+	int passed = 0;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, write_without_pause, &greedy), 0);
+	for (int turn = 0; turn < 2 * TURNS; turn++) {
+		const int begun = greedy.begun;
+
+		while (greedy.begun == begun)
+			clock_pause_ms(1);
+		passed += passed_by(&greedy, database.db);
+	}
+	greedy.is_over = true;
+	pthread_join(thread, NULL);
+	assert_in_range(passed, 0, 2 * TURNS);
+}
+
+static bool stands_before(const struct test_database *database, int64_t place)
 {
 	struct db_line line = {.file = -1};
-	const bool is_anothers = db_line_is_anothers(&line, database->path);
+	const bool has_before = db_line_has_before(&line, database->path, place);
 
 	db_line_close(&line);
-	return is_anothers;
+	return has_before;
+}
+
+static bool somebody_stands_in_line(const struct test_database *database)
+{
+	return stands_before(database, INT64_MAX);
 }
 
 static void write_once(const struct test_database *database)
@@ -555,7 +601,97 @@ static void write_once(const struct test_database *database)
 	_exit(!transaction_begin(&transaction, db, &err));
 }
 
-static void who_is_killed_while_he_stands_first_keeps_nobody_waiting(void **state)
+static void until_somebody_stands_in_line(const struct test_database *database)
+{
+	for (int ms = 0; ms < DB_BUSY_TIMEOUT_MS && !somebody_stands_in_line(database); ms++)
+		clock_pause_ms(1);
+	assert_true(somebody_stands_in_line(database));
+}
+
+struct other_process {
+	const struct test_database *database;
+	struct db_gate *gate;
+	bool goes_first;
+	atomic_int id; /* as of struct place */
+};
+
+static void *begin_once(void *argument)
+{
+	struct other_process *process = argument;
+	SCOPED(db_close) struct db *db = test_database_connect(process->database, process->gate);
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	struct error err = {0};
+
+	atomic_store(&process->id, gettid());
+	must(process->goes_first ? transaction_begin_first(&transaction, db, &err)
+				 : transaction_begin(&transaction, db, &err),
+	     &err);
+	return NULL;
+}
+
+/* Of another process that waits while this one writes: whether its place is … */
+struct stay {
+	bool is_by_gate; /* later than it was through its gate */
+	bool is_by_now;  /* before it was seen to stand there */
+	bool is_soon;    /* up to 20 ms after it came */
+};
+
+/* A writer of its own keeps it at the gate for so long. */
+static struct stay stay_in_line(const struct test_database *database, bool goes_first,
+				int64_t at_gate_ms)
+{
+	SCOPED(transaction_end) struct transaction transaction = {0};
+	SCOPED(db_gate_close) struct db_gate *gate = db_gate_open();
+	struct other_process process = {.database = database,
+					.gate = gate,
+					.goes_first = goes_first};
+	const int64_t came_us = clock_monotonic_us();
+	int64_t left_gate_us;
+	struct error err = {0};
+	struct stay stay;
+	pthread_t thread;
+
+	must(transaction_begin(&transaction, database->db, &err), &err);
+	assert_true(db_gate_enter(gate, true, clock_monotonic_ms()));
+	assert_int_equal(pthread_create(&thread, NULL, begin_once, &process), 0);
+	test_thread_await_sleep(&process.id);
+	clock_pause_ms(at_gate_ms);
+	left_gate_us = clock_monotonic_us();
+	db_gate_leave(gate);
+	until_somebody_stands_in_line(database);
+	stay.is_by_gate = !stands_before(database, left_gate_us);
+	stay.is_by_now = stands_before(database, clock_monotonic_us() + 1);
+	stay.is_soon = stands_before(database, came_us + 20 * MILLISECOND);
+	transaction_end(&transaction);
+	pthread_join(thread, NULL);
+	return stay;
+}
+
+static void who_goes_first_passes_the_others_in_the_line_of_the_processes_for_a_while(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct stay stay;
+
+	(void)state;
+	stay = stay_in_line(&database, true, 0);
+	assert_true(stay.is_by_gate && stay.is_by_now);
+	stay = stay_in_line(&database, false, 0);
+	assert_true(stay.is_by_gate && !stay.is_soon);
+}
+
+static void who_has_waited_at_the_gate_passes_nobody_in_the_line_of_the_processes(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct stay stay;
+
+	(void)state;
+	stay = stay_in_line(&database, true, 60);
+	assert_true(stay.is_by_gate && stay.is_by_now);
+	stay = stay_in_line(&database, false, 60);
+	assert_true(stay.is_by_gate);
+}
+
+static void who_is_killed_while_he_stands_in_line_keeps_nobody_waiting(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
 	struct transaction transaction = {0};
@@ -569,12 +705,11 @@ static void who_is_killed_while_he_stands_first_keeps_nobody_waiting(void **stat
 	assert_true(child >= 0);
 	if (child == 0)
 		write_once(&database);
-	for (int ms = 0; ms < DB_BUSY_TIMEOUT_MS && !somebody_stands_first(&database); ms++)
-		clock_pause_ms(1);
+	until_somebody_stands_in_line(&database);
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
-	assert_false(somebody_stands_first(&database));
+	assert_false(somebody_stands_in_line(&database));
 	transaction_end(&transaction);
 	must(transaction_begin(&transaction, database.db, &err), &err);
 	transaction_end(&transaction);
@@ -590,20 +725,42 @@ static int64_t begun_after_ms(struct db *db)
 	return clock_monotonic_ms() - started_ms;
 }
 
+static void who_has_the_lower_place_stands_before_the_others(void **state)
+{
+	SCOPED(test_database_release) struct test_database database = test_notes_open();
+	struct db_line early = {.file = -1}, late = {.file = -1};
+
+	(void)state;
+	assert_false(db_line_has_before(&early, database.path, 20));
+	db_line_stand(&late, database.path, 30);
+	db_line_stand(&early, database.path, 20);
+	assert_int_equal(late.place, 30);
+	assert_int_equal(early.place, 20);
+	assert_true(db_line_has_before(&late, database.path, 30));
+	assert_false(db_line_has_before(&early, database.path, 20));
+	assert_true(db_line_has_before(&early, database.path, 31));
+	/* One has a place until one leaves it, and another's is none. */
+	db_line_stand(&late, database.path, 10);
+	assert_int_equal(late.place, 30);
+	db_line_leave(&late);
+	db_line_stand(&late, database.path, 20);
+	assert_int_equal(late.place, 0);
+	db_line_leave(&early);
+	assert_false(db_line_has_before(&late, database.path, INT64_MAX));
+	db_line_close(&early);
+	db_line_close(&late);
+}
+
 static void who_stands_first_is_let_pass_and_leaves_the_place_as_he_begins(void **state)
 {
 	SCOPED(test_database_release) struct test_database database = test_notes_open();
-	struct db_line line = {.file = -1}, other = {.file = -1};
+	struct db_line line = {.file = -1};
 	struct transaction transaction = {0};
 	struct error err = {0};
 
 	(void)state;
-	assert_false(db_line_is_anothers(&line, database.path));
-	db_line_stand_first(&line, database.path);
-	assert_true(line.is_first && !db_line_is_anothers(&line, database.path));
-	assert_true(db_line_is_anothers(&other, database.path));
-	db_line_stand_first(&other, database.path);
-	assert_false(other.is_first);
+	db_line_stand(&line, database.path, 1);
+	assert_true(somebody_stands_in_line(&database));
 	/* Nobody writes, and yet one has to wait. But not for long, for who stands there may be stopped. */
 	assert_in_range(begun_after_ms(database.db), 200, 1000);
 	/* Nor again, until the place was seen to be free. */
@@ -611,15 +768,13 @@ static void who_stands_first_is_let_pass_and_leaves_the_place_as_he_begins(void 
 	assert_in_range(begun_after_ms(database.db), 0, 200);
 	db_line_leave(&line);
 	assert_in_range(begun_after_ms(database.db), 0, 200);
-	db_line_stand_first(&line, database.path);
+	db_line_stand(&line, database.path, 1);
 	assert_in_range(begun_after_ms(database.db), 200, 1000);
 	db_line_leave(&line);
-	assert_false(db_line_is_anothers(&other, database.path));
 	must(transaction_begin(&transaction, database.db, &err), &err);
-	assert_false(somebody_stands_first(&database));
+	assert_false(somebody_stands_in_line(&database));
 	transaction_end(&transaction);
 	db_line_close(&line);
-	db_line_close(&other);
 }
 
 /* In a process of its own, which is killed between the write and its commit, or after it. */
@@ -675,9 +830,15 @@ int main(void)
 		cmocka_unit_test(
 			where_there_is_no_end_of_those_who_go_first_each_other_comes_to_its_turn),
 		cmocka_unit_test(a_writer_begins_soon_after_another_process_is_done),
+		cmocka_unit_test(beside_processes_that_commit_without_pause_each_comes_to_its_turn),
 		cmocka_unit_test(
-			beside_a_process_that_commits_without_pause_each_comes_to_its_turn),
-		cmocka_unit_test(who_is_killed_while_he_stands_first_keeps_nobody_waiting),
+			who_goes_first_has_the_next_turn_beside_a_process_that_commits_without_pause),
+		cmocka_unit_test(
+			who_goes_first_passes_the_others_in_the_line_of_the_processes_for_a_while),
+		cmocka_unit_test(
+			who_has_waited_at_the_gate_passes_nobody_in_the_line_of_the_processes),
+		cmocka_unit_test(who_is_killed_while_he_stands_in_line_keeps_nobody_waiting),
+		cmocka_unit_test(who_has_the_lower_place_stands_before_the_others),
 		cmocka_unit_test(who_stands_first_is_let_pass_and_leaves_the_place_as_he_begins),
 		cmocka_unit_test(a_killed_process_loses_what_it_had_not_committed_and_nothing_else),
 	};
