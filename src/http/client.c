@@ -1,6 +1,7 @@
 #include "http/client.h"
 
 #include "base/buffer.h"
+#include "base/thread_stack.h"
 #include "http/curl_options.h"
 
 #include <ctype.h>
@@ -201,6 +202,24 @@ static int before_sending(void *context, char *address, char *local_address, int
 	return CURL_PREREQFUNC_OK;
 }
 
+/*
+ * Called whenever curl has done what there was to do, before it waits for the other side. A handshake goes deeper
+ * than anything else that a thread does here, and the wait for an answer is the longest one.
+ */
+static int before_waiting(void *context, curl_off_t receives, curl_off_t received, curl_off_t sends,
+			  curl_off_t sent)
+{
+	const struct transfer *transfer = context;
+
+	(void)receives;
+	(void)received;
+	(void)sends;
+	(void)sent;
+	if (transfer->was_sent && transfer->head.size == 0)
+		thread_stack_give_back();
+	return 0;
+}
+
 static void add_line(struct curl_slist **list, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
@@ -268,6 +287,9 @@ static void set_callbacks(CURL *handle, struct transfer *transfer)
 	curl_easy_setopt(handle, CURLOPT_HEADERDATA, transfer);
 	curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, before_sending);
 	curl_easy_setopt(handle, CURLOPT_PREREQDATA, transfer);
+	curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, before_waiting);
+	curl_easy_setopt(handle, CURLOPT_XFERINFODATA, transfer);
 }
 
 static void set_options(CURL *handle, const struct http_call *call)

@@ -1,5 +1,6 @@
 #include "serve/responder.h"
 
+#include "base/thread_stack.h"
 #include "serve/cgi_relay.h"
 #include "serve/exchange.h"
 #include "serve/intake.h"
@@ -201,6 +202,8 @@ static void serve_zoom(struct responder *responder, struct context *context, str
 		serve(responder, context, parked->owner);
 		parked = parking_next(&responder->parking);
 	} while (parked != NULL);
+	/* A crowd that comes back from Zoom all at once has nothing to do afterwards. */
+	thread_stack_give_back();
 }
 
 /* On this thread, or on another one later. */

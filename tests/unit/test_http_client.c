@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "http/client.h"
+#include "support/deep_stack.h"
 #include "support/http_peer.h"
 #include "support/test_memory.h"
 
@@ -10,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -654,6 +656,47 @@ static void surplus_connections_are_closed_when_they_are_not_wanted_any_more(voi
 	close_fixture(&fixture);
 }
 
+struct deep_call {
+	struct fixture fixture;
+	struct deep_stack deep;
+	atomic_bool has_begun, is_over;
+};
+
+static void *call_after_going_deep(void *context)
+{
+	struct deep_call *deep_call = context;
+	bool is_answered;
+
+	deep_call->deep = deep_stack_use();
+	atomic_store(&deep_call->has_begun, true);
+	is_answered = call(&deep_call->fixture, (struct http_call){0});
+	atomic_store(&deep_call->is_over, true);
+	return (void *)(uintptr_t)is_answered;
+}
+
+/* Hundreds may wait at a time, each with a stack that a handshake or what came before has used. */
+static void who_waits_for_an_answer_has_given_back_what_went_deep(void **state)
+{
+	const struct peer_answer answers[] = {{.delay_ms = 3000}};
+	struct deep_call deep_call = {.has_begun = false};
+	pthread_t thread;
+	void *is_answered;
+	bool is_given_back;
+
+	(void)state;
+	open_fixture(&deep_call.fixture, answers, 1);
+	assert_int_equal(pthread_create(&thread, NULL, call_after_going_deep, &deep_call), 0);
+	while (!atomic_load(&deep_call.has_begun) ||
+	       (!(is_given_back = deep_stack_pages_in_memory(&deep_call.deep) == 0) &&
+		!atomic_load(&deep_call.is_over)))
+		usleep(1000);
+	assert_true(is_given_back);
+	assert_false(atomic_load(&deep_call.is_over));
+	pthread_join(thread, &is_answered);
+	assert_true((uintptr_t)is_answered);
+	close_fixture(&deep_call.fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -684,6 +727,7 @@ int main(void)
 		cmocka_unit_test(a_header_cannot_smuggle_in_another),
 		cmocka_unit_test(other_urls_than_plain_http_are_refused),
 		cmocka_unit_test(threads_call_at_once_without_waiting_for_each_other),
+		cmocka_unit_test(who_waits_for_an_answer_has_given_back_what_went_deep),
 		cmocka_unit_test(surplus_connections_are_closed_when_they_are_not_wanted_any_more),
 	};
 
