@@ -1,6 +1,8 @@
 /* What crypto.c and authorities.c call of OpenSSL, which is loaded with the first call: base/late_library.h. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* set_random_source() */
 #include "base/late_openssl.h"
 
+#include "base/crypto.h"
 #include "base/late_library.h"
 #include "base/secret_memory.h"
 
@@ -8,6 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/opensslv.h>
 #include <openssl/params.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -48,6 +51,34 @@ static void *reallocate(void *memory, size_t size, const char *file, int line)
 	return NULL;
 }
 
+static int give_random_bytes(unsigned char *bytes, int size)
+{
+	random_bytes(bytes, (size_t)size);
+	return 1;
+}
+
+static int be_ready(void)
+{
+	return 1;
+}
+
+/*
+ * The kernel's, as everywhere in Hallpass: OpenSSL's own generators are two for each thread that makes a
+ * connection, 5 KiB, and stay with it.
+ */
+static void set_random_source(void)
+{
+	static const RAND_METHOD kernel = {.bytes = give_random_bytes,
+					   .pseudorand = give_random_bytes,
+					   .status = be_ready};
+	typeof(RAND_set_rand_method) *set;
+	static void *_Atomic loaded;
+
+	set = (typeof(set))late_library_function(&loaded, LIBCRYPTO, "RAND_set_rand_method");
+	if (set(&kernel) != 1)
+		fprintf(stderr, "hallpass: OpenSSL keeps generators of random bytes of its own\n");
+}
+
 static void set_memory_functions(void)
 {
 	typeof(CRYPTO_set_mem_functions) *set;
@@ -58,11 +89,17 @@ static void set_memory_functions(void)
 		fprintf(stderr, "hallpass: OpenSSL began before us: its memory is not wiped\n");
 }
 
+static void begin(void)
+{
+	set_memory_functions();
+	set_random_source();
+}
+
 void late_openssl_begin(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_once(&once, set_memory_functions);
+	pthread_once(&once, begin);
 }
 
 EVP_CIPHER_CTX *EVP_CIPHER_CTX_new(void)

@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,4 +55,18 @@ bool test_memory_is_wiped_by_openssl(void)
 	is_wiped = is_wiped && OPENSSL(CRYPTO_realloc)(text, 0, __FILE__, __LINE__) == NULL;
 	OPENSSL(CRYPTO_free)(NULL, __FILE__, __LINE__);
 	return is_wiped;
+}
+
+size_t test_memory_kept_by_openssl_for_random_bytes(void)
+{
+	typeof(RAND_bytes) *make_public = OPENSSL(RAND_bytes),
+			   *make_private = OPENSSL(RAND_priv_bytes);
+	unsigned char bytes[32] = {0}, more[sizeof(bytes)] = {0};
+	const size_t before = mallinfo2().uordblks;
+	const bool is_made =
+		make_public(bytes, sizeof(bytes)) == 1 && make_private(more, sizeof(more)) == 1;
+	const size_t after = mallinfo2().uordblks;
+
+	assert(is_made && memcmp(bytes, more, sizeof(bytes)) != 0);
+	return after - before;
 }

@@ -16,4 +16,7 @@ bool test_memory_still_holds(uintptr_t place, size_t size, const char *text);
 /* Whether that is never so of what OpenSSL gives back, which has to be loaded. */
 bool test_memory_is_wiped_by_openssl(void);
 
+/* What OpenSSL keeps of the memory that it takes to make random bytes for a thread. */
+size_t test_memory_kept_by_openssl_for_random_bytes(void);
+
 #endif
