@@ -247,6 +247,19 @@ def test_the_callers_settings_reach_every_process_and_the_configuration(stack):
     assert not [line for line in lines if line.startswith(("config", "public_url"))]
 
 
+def test_who_waits_for_others_starts_with_what_its_unit_sets(shared):
+    def environment(program):
+        (pid,) = shared.pids(program)
+        return pathlib.Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+
+    (line,) = [line for line in (ROOT / "packaging/systemd/network_out").read_text().splitlines()
+               if line.startswith("Environment=")]
+    settings = line.removeprefix("Environment=").split()
+    for program in "cgi-bin/bots", "cgi-bin/zoom_oauth_connections", "bin/hallpass-worker":
+        assert set(settings) <= set(environment(program))
+    assert not set(settings) & set(environment("cgi-bin/zoom_webhooks"))
+
+
 def test_a_setting_that_the_product_refuses_is_told_in_one_line(stack):
     result = stack.up(env={"HALLPASS_THREADS": "many"})
     assert result.returncode == 1

@@ -21,6 +21,7 @@ CALLERS = {"zoom_oauth_apps", "zoom_oauth_connections", "bots", "token_callbacks
 # Where the code says for how long it keeps one, and how long the longest call to Zoom may be.
 KEEPS_AN_ANSWER = [("src/broker/refresh.c", r"STORE_MS_MAX = ([\d *]+),"),
                    ("src/base/config.c", r"FIELD\(zoom_timeout_ms\)[^}]*\.max = (\d+)\}")]
+SETTINGS_OF_CALLERS = ["GLIBC_TUNABLES=glibc.malloc.tcache_count=0", "GNUTLS_NO_IMPLICIT_INIT=1"]
 
 
 class Unit(configparser.RawConfigParser):
@@ -79,6 +80,18 @@ def test_only_who_calls_others_has_a_network(service, units):
     else:
         assert (settings["PrivateNetwork"], settings["IPAddressDeny"]) == ("yes", "any")
         assert settings["RestrictAddressFamilies"] == "AF_UNIX"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_who_may_wait_in_hundreds_of_threads_keeps_no_cache_for_each(service, units):
+    environment = Unit(units / f"hallpass-{service}.service")["Service"].get("Environment", "").split()
+    assert environment == (SETTINGS_OF_CALLERS if service in CALLERS else [])
+
+
+def test_the_c_library_knows_what_it_is_told_of_its_caches():
+    known = subprocess.run(["ld.so", "--list-tunables"], check=True, timeout=60, capture_output=True, text=True).stdout
+    (tunable,) = [each.split("=")[1] for each in SETTINGS_OF_CALLERS if each.startswith("GLIBC_TUNABLES=")]
+    assert re.search(rf"^{re.escape(tunable)}: ", known, re.MULTILINE)
 
 
 @pytest.mark.parametrize("service", SERVICES)
