@@ -72,7 +72,7 @@ static bool await_end(struct pool *pool, struct error *err)
 		return error_set(err, ERROR_INTERNAL, "cannot start a thread: %s",
 				 strerror(failure));
 	pool_await(pool);
-	pthread_kill(listener, SIGTERM);
+	pthread_kill(listener, SIGINT);
 	pthread_join(listener, NULL);
 	return true;
 }
