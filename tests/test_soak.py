@@ -9,9 +9,10 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent / "soak"))
 
-from losses import DROPPED, Attempt, Kill, Rotation, explain, holders_of, kill
+from losses import DROPPED, Attempt, Kill, Rotation, attempts_of, evidence, explain, holders_of, kill
 from support.joiner import make_joiner
 from support.processes import pids_of
+from support.waiting import wait_until
 from support.zoom_user import ConnectedUser, register_app
 
 ROTATED = Rotation(at=10.0, ended_at=10.1, is_answer_lost=False)
@@ -46,8 +47,17 @@ def test_an_answer_that_was_dropped_explains_the_attempt_whose_process_knows_of_
     dropped = ROTATED._replace(is_answer_lost=True)
     assert explain(dropped, [Attempt(0, BEGAN)], []) == (DROPPED, 0)
     assert explain(dropped, [Attempt(7, BEGAN)], [])[0] is None
+    assert explain(dropped, [Attempt(7, BEGAN, is_over=True)], []) == (DROPPED, 0)
+    assert explain(ROTATED, [Attempt(7, BEGAN, is_over=True)], [])[0] is None
     assert explain(ROTATED, [Attempt(0, BEGAN)], [])[0] is None
     assert explain(dropped, [], [])[0] is None
+
+
+def test_an_answer_that_came_after_the_time_for_it_explains_the_attempt_whose_process_knows_of_it():
+    took_s = ROTATED.ended_at - BEGAN / 1_000_000
+    assert explain(ROTATED, [Attempt(0, BEGAN)], [], timeout_s=took_s - 0.05) == (DROPPED, 0)
+    assert explain(ROTATED, [Attempt(0, BEGAN)], [], timeout_s=took_s + 0.05)[0] is None
+    assert explain(ROTATED, [Attempt(7, BEGAN)], [], timeout_s=took_s - 0.05)[0] is None
 
 
 def kill_while_zoom_holds_a_refresh(stack, zoom, user, call):
@@ -83,3 +93,21 @@ def test_the_renewal_of_what_a_code_brought_is_told_by_the_database_too(private_
         killed = kill_while_zoom_holds_a_refresh(stack, zoom, user, user.authorize)
     began = stack.database.value("SELECT renewal_began_at FROM zoom_authorizations")
     assert killed.open == {began}
+
+
+def test_an_answer_that_was_lost_explains_the_attempt_whose_end_found_the_database_held(private_stack, zoom):
+    stack = private_stack(HALLPASS_ZOOM_TIMEOUT_MS=1000)
+    joiner = make_joiner(stack, zoom, stack.create_project().api)
+    about = {"client_id": joiner.who["client_id"], "grant_type": "refresh_token"}
+    with zoom.fault(hold="after", **about) as fault:
+        asked = threading.Thread(target=joiner.refresh)
+        asked.start()
+        zoom.wait_for_requests(1, state="in_flight", **about)
+        with stack.database.held():
+            (attempt,) = attempts_of(joiner)
+            assert not attempt.is_over
+            wait_until(lambda: attempts_of(joiner)[0].is_over, what="the end of the attempt")
+        asked.join()
+    rotation, attempts = evidence(joiner, {fault["id"]})
+    assert attempts == [attempt._replace(is_over=True)] and attempt.holder != 0
+    assert explain(rotation, attempts, []) == (DROPPED, 0)

@@ -29,6 +29,7 @@ from support.waiting import wait_until
 HERE = pathlib.Path(__file__).parent
 HOSTS, JOINERS = 4, 12
 EVENT_CONNECTIONS, TOKEN_CONNECTIONS, BOT_CONNECTIONS = 64, 32, 64
+TIMEOUT_MS = 2000
 FIRST_MEETING_ID, THREADS_MAX = 71_000_000_000, 1000  # of events.lua
 INTAKE = ["zoom_webhooks", "worker"]
 # Far below what any machine does that is not at a standstill.
@@ -148,7 +149,7 @@ def must_be_sound(stack):
 
 @pytest.fixture
 def stack(private_stack):
-    return private_stack(processes=2, HALLPASS_ZOOM_TIMEOUT_MS=2000, HALLPASS_LOG_LEVEL="warn")
+    return private_stack(processes=2, HALLPASS_ZOOM_TIMEOUT_MS=TIMEOUT_MS, HALLPASS_LOG_LEVEL="warn")
 
 
 SECONDS = [pytest.param(5, id="5 s", marks=pytest.mark.short), pytest.param(30, id="30 s")]
@@ -224,7 +225,7 @@ class Bots:
         for joiner in self.joiners:
             outcome = prove(joiner)
             if outcome != KEPT:
-                why, _ = explain(*evidence(joiner), kills)
+                why, _ = explain(*evidence(joiner), kills, TIMEOUT_MS / 1000)
                 assert why and outcome.endswith("refresh_interrupted"), (outcome, evidence(joiner))
             yield outcome, ANYWHERE if outcome == KEPT else UNAVOIDABLE
 
