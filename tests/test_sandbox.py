@@ -28,7 +28,7 @@ DOORS = [("GET", "/ready"), ("GET", "/api/v1/zoom_oauth_apps"), ("GET", "/api/v1
          ("POST", "/api/v1/zoom_oauth/webhooks"), ("GET", "/api/v1/bots"), ("GET", "/api/v1/token_callbacks"),
          ("GET", "/api/v1/webhooks")]
 
-EXPORT = '{"exported_at": "2026-11-26T00:00:00Z", "apps": [], "connections": []}'
+EXPORT = '{"exported_at": "2024-02-29T00:00:00Z", "apps": [], "connections": []}'
 
 ENOSYS, EOPNOTSUPP, EPERM = 38, 95, 1
 

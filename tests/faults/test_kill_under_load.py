@@ -70,7 +70,7 @@ class Load:
         lines = [line for file in self.notes.parent.glob(self.notes.name + ".*")
                  for line in file.read_text().splitlines()]
         assert len(lines) == counted["answered"] - counted["refused"]
-        assert counted["refused"] + counted["broken"] > 0, "nothing was cut off"
+        assert counted["refused"] + counted["broken"] > 0, f"nothing was cut off: {self.notes} {counted}"
         return lines, int(len(lines) / counted["seconds"])
 
 

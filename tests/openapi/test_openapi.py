@@ -21,7 +21,7 @@ TOOLS = BUILD / "npm/node_modules/.bin"
 
 
 def run_tool(name, *arguments, **options):
-    result = subprocess.run([TOOLS / name, *arguments], capture_output=True, text=True, timeout=120,
+    result = subprocess.run([TOOLS / name, *arguments], capture_output=True, text=True, timeout=300,
                             env={"PATH": os.environ["PATH"], "HOME": str(BUILD / "npm"),
                                  "REDOCLY_TELEMETRY": "off"}, **options)
     assert result.returncode == 0, result.stdout + result.stderr

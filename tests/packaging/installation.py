@@ -76,7 +76,7 @@ class Installation:
             return False  # nginx reads its sites in the background
 
     def wait_until_it_serves(self):
-        wait_until(self.serves, timeout=60, what="the installation")
+        wait_until(self.serves, timeout=120, what="the installation")
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def installation_on(machine, package):
 
 def build_package(build):
     """What `make deb` makes."""
-    made = subprocess.run([ROOT / "packaging/make-deb", build], check=True, timeout=300, capture_output=True, text=True)
+    made = subprocess.run([ROOT / "packaging/make-deb", build], check=True, timeout=900, capture_output=True, text=True)
     return made.stdout.strip()
 
 

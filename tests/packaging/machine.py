@@ -42,7 +42,7 @@ class Machine:
                                              system], stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file)
         [self.init] = wait_until(lambda: self.process.poll() is not None or children_of(self.process.pid),
                                  what="the first process of the machine")
-        wait_until(lambda: self.is_up() or self.process.poll() is not None, timeout=60, what="the machine")
+        wait_until(lambda: self.is_up() or self.process.poll() is not None, timeout=180, what="the machine")
         assert self.process.poll() is None, log.read_text()
 
     def is_up(self):
@@ -57,7 +57,7 @@ class Machine:
         """A command of its root's."""
         result = subprocess.run(
             ["nsenter", "--target", str(self.init), *NAMESPACES, *map(str, command)], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120,
+            capture_output=True, text=True, timeout=300,
             env={"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}, **options)
         assert not check or result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
         return result

@@ -235,7 +235,7 @@ def inactive_services(machine):
 
 def wait_until_idle(machine, programs):
     wait_until(lambda: {f"hallpass-{name}.service" for name in programs} <= set(inactive_services(machine)),
-               timeout=30, what="the end of the programs")
+               timeout=60, what="the end of the programs")
 
 
 @needs_machine

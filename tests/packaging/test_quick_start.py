@@ -91,7 +91,7 @@ def test_a_web_host(tmp_path):
         with reader_with_a_token(machine, customer, tmp_path / "terminal", ("1.", "3.", "4."),
                                  HOST=f"{hosting.ACCOUNT}@{DOMAIN}", WEB=hosting.WEB) as reader:
             # The cron has its worker ask for the user's meetings.
-            zoom.wait_for_requests(1, client_id=customer.app["client_id"], path="/v2/users/*/meetings", timeout_s=75)
+            zoom.wait_for_requests(1, client_id=customer.app["client_id"], path="/v2/users/*/meetings", timeout_s=180)
             configuration = machine.path(f"{hosting.HOME}/hallpass/hallpass.conf")
             before = configuration.read_bytes()
             reader.follow("deployment.md", "A web host with Apache and CGI")

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
-CALL_TIMEOUT_S = 90
+CALL_TIMEOUT_S = 200
 WAIT_S = 30
 
 
