@@ -18,6 +18,8 @@ struct http_client;
 enum {
 	HTTP_ANSWER_BYTES_MAX = 4 << 20, /* of one answer's body */
 	HTTP_ANSWER_HEADER_BYTES_MAX = 64 << 10,
+	HTTP_CLIENT_CROWD =
+		64, /* calls under way from where on each saves the memory of its stack */
 };
 
 struct http_header {

@@ -1,11 +1,10 @@
 #include "serve/parking.h"
 
-#include <stdbool.h>
-
 enum {
 	PARKED_MAX = 2048,
 	PARKED_BYTES_MAX = 64 << 20, /* of their bodies, but for … */
 	SMALL_BODY_BYTES = 16 << 10, /* … those that are no larger, as nearly all of use are */
+	CROWD_MIN = 64,              /* threads */
 	FREE_THREADS_MAX = 32,       /* kept for requests that need no Zoom */
 };
 
@@ -85,4 +84,14 @@ struct parked *parking_next(struct parking *parking)
 	}
 	pthread_mutex_unlock(&parking->lock);
 	return parked;
+}
+
+bool parking_is_crowded(struct parking *parking)
+{
+	bool is_crowded;
+
+	pthread_mutex_lock(&parking->lock);
+	is_crowded = parking->threads >= CROWD_MIN;
+	pthread_mutex_unlock(&parking->lock);
+	return is_crowded;
 }

@@ -10,6 +10,7 @@
 #include "base/attr.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct parked {
@@ -43,5 +44,8 @@ enum place parking_enter(struct parking *parking, struct parked *parked) MUST_CH
  * thread may no longer.
  */
 struct parked *parking_next(struct parking *parking) MUST_CHECK;
+
+/* Whether so many threads wait for Zoom, or have just done so, that the memory of their stacks counts. */
+bool parking_is_crowded(struct parking *parking) MUST_CHECK;
 
 #endif

@@ -203,7 +203,8 @@ static void serve_zoom(struct responder *responder, struct context *context, str
 		parked = parking_next(&responder->parking);
 	} while (parked != NULL);
 	/* A crowd that comes back from Zoom all at once has nothing to do afterwards. */
-	thread_stack_give_back();
+	if (parking_is_crowded(&responder->parking))
+		thread_stack_give_back();
 }
 
 /* On this thread, or on another one later. */

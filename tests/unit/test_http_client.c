@@ -659,6 +659,7 @@ static void surplus_connections_are_closed_when_they_are_not_wanted_any_more(voi
 struct deep_call {
 	struct fixture fixture;
 	struct deep_stack deep;
+	pthread_t thread;
 	atomic_bool has_begun, is_over;
 };
 
@@ -674,27 +675,58 @@ static void *call_after_going_deep(void *context)
 	return (void *)(uintptr_t)is_answered;
 }
 
-/* Hundreds may wait at a time, each with a stack that a handshake or what came before has used. */
-static void who_waits_for_an_answer_has_given_back_what_went_deep(void **state)
+/* As soon as it has, or its answer is here. */
+static bool has_given_back_while_it_waited(struct deep_call *deep_call)
+{
+	bool is_given_back = false;
+
+	while (!atomic_load(&deep_call->has_begun))
+		usleep(1000);
+	while (!is_given_back && !atomic_load(&deep_call->is_over)) {
+		usleep(1000);
+		is_given_back = deep_stack_pages_in_memory(&deep_call->deep) == 0;
+	}
+	return is_given_back && !atomic_load(&deep_call->is_over);
+}
+
+/* The last of so many: whether it gave back what it went deep, once they all have their answers. */
+static bool gives_back_in_a_crowd_of(size_t count)
 {
 	const struct peer_answer answers[] = {{.delay_ms = 3000}};
-	struct deep_call deep_call = {.has_begun = false};
-	pthread_t thread;
+	struct deep_call *calls = calloc(count, sizeof(*calls));
+	struct fixture fixture;
+	bool is_given_back = false;
 	void *is_answered;
-	bool is_given_back;
 
+	assert_non_null(calls);
+	open_fixture(&fixture, answers, 1);
+	for (size_t i = 0; i < count; i++) {
+		calls[i].fixture = fixture;
+		assert_int_equal(pthread_create(&calls[i].thread, NULL, call_after_going_deep,
+						&calls[i]),
+				 0);
+	}
+	is_given_back = has_given_back_while_it_waited(&calls[count - 1]);
+	for (size_t i = 0; i < count; i++) {
+		pthread_join(calls[i].thread, &is_answered);
+		assert_true((uintptr_t)is_answered);
+		arena_release(&calls[i].fixture.arena);
+	}
+	free(calls);
+	close_fixture(&fixture);
+	return is_given_back;
+}
+
+static void who_waits_in_a_crowd_has_given_back_what_went_deep(void **state)
+{
 	(void)state;
-	open_fixture(&deep_call.fixture, answers, 1);
-	assert_int_equal(pthread_create(&thread, NULL, call_after_going_deep, &deep_call), 0);
-	while (!atomic_load(&deep_call.has_begun) ||
-	       (!(is_given_back = deep_stack_pages_in_memory(&deep_call.deep) == 0) &&
-		!atomic_load(&deep_call.is_over)))
-		usleep(1000);
-	assert_true(is_given_back);
-	assert_false(atomic_load(&deep_call.is_over));
-	pthread_join(thread, &is_answered);
-	assert_true((uintptr_t)is_answered);
-	close_fixture(&deep_call.fixture);
+	assert_true(gives_back_in_a_crowd_of(HTTP_CLIENT_CROWD));
+}
+
+static void a_call_that_waits_with_few_others_does_without_that(void **state)
+{
+	(void)state;
+	assert_false(gives_back_in_a_crowd_of(1));
 }
 
 int main(void)
@@ -727,7 +759,8 @@ int main(void)
 		cmocka_unit_test(a_header_cannot_smuggle_in_another),
 		cmocka_unit_test(other_urls_than_plain_http_are_refused),
 		cmocka_unit_test(threads_call_at_once_without_waiting_for_each_other),
-		cmocka_unit_test(who_waits_for_an_answer_has_given_back_what_went_deep),
+		cmocka_unit_test(who_waits_in_a_crowd_has_given_back_what_went_deep),
+		cmocka_unit_test(a_call_that_waits_with_few_others_does_without_that),
 		cmocka_unit_test(surplus_connections_are_closed_when_they_are_not_wanted_any_more),
 	};
 

@@ -56,6 +56,21 @@ static void who_has_been_parked_longest_is_next(void **state)
 	parking_close(&parking);
 }
 
+static void threads_are_a_crowd_from_64_on(void **state)
+{
+	struct parking parking;
+
+	(void)state;
+	parking_open(&parking, 544);
+	take_all_threads(&parking, 63);
+	assert_false(parking_is_crowded(&parking));
+	take_all_threads(&parking, 1);
+	assert_true(parking_is_crowded(&parking));
+	assert_null(parking_next(&parking));
+	assert_false(parking_is_crowded(&parking));
+	parking_close(&parking);
+}
+
 static void a_thread_that_finds_nobody_parked_is_free_for_who_comes(void **state)
 {
 	struct parking parking;
@@ -116,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_quarter_of_the_threads_at_most_32_is_kept_from_waiting),
+		cmocka_unit_test(threads_are_a_crowd_from_64_on),
 		cmocka_unit_test(who_has_been_parked_longest_is_next),
 		cmocka_unit_test(a_thread_that_finds_nobody_parked_is_free_for_who_comes),
 		cmocka_unit_test(there_is_room_for_so_many_and_again_when_one_has_left),
