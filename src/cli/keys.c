@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-/* For each transaction: of those that write all the time one lets go after the other, but not in any order. */
+/* For each transaction: so long nobody has to wait for those who came before, unless one of them hangs. */
 enum { PATIENCE_MS = 60 * 1000 };
 
 struct rotation {

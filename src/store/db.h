@@ -60,7 +60,7 @@ bool db_script(struct db *db, const char *sql, struct error *err) MUST_CHECK;
 
 /*
  * Its transactions wait so long for their turn: for whoever keeps nobody waiting, and loses more by giving up. On a
- * busy disk a turn comes late: who is next is drawn among all processes that have waited long.
+ * slow disk under load it comes late, after a commit of each of the other processes.
  */
 void db_set_patience(struct db *db, int patience_ms);
 
