@@ -66,8 +66,8 @@ def show(screen, stage, stays):
         screen.gap()
     tell_of_real_zoom(screen)
     if stays:
-        screen.say(f"Up at {stage.url} until Ctrl-C.", "bold")
         try:
+            screen.say(f"Up at {stage.url} until Ctrl-C.", "bold")
             signal.pause()
         except Stopped:
             screen.gap()
