@@ -7,6 +7,7 @@ import pathlib
 import resource
 import socket
 import tempfile
+import types
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from support import state_directory
 from support.database import as_owner_of
 from support.secret_register import SecretRegister, limit_s
+from support.supervisor import OnDemand
+from support.waiting import wait_until
 from support.web_host import NOBODY
 from zoom_simulator.tokens import jwt
 
@@ -138,3 +141,20 @@ def test_a_machine_without_room_in_memory_has_the_state_on_its_disk(memory, tmp_
         assert folder == tmp_path
     monkeypatch.setattr(state_directory, "MEMORY", tmp_path / "absent")
     assert state_directory.memory() is None
+
+
+def test_a_program_that_ends_is_seen_to_end_also_where_somebody_asks_for_its_pid_just_then(tmp_path, monkeypatch):
+    class Late(OnDemand):
+        def pid(self):
+            if self.process:
+                self.process.wait()
+            return super().pid()
+
+    for folder in "logs", "sockets":
+        (tmp_path / folder).mkdir()
+    stack = types.SimpleNamespace(directory=tmp_path, config=tmp_path / "none")
+    with Late(stack, "brief", ["true"]) as brief, contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
+        monkeypatch.chdir(tmp_path)  # the address of a socket has a length limit
+        connection.connect("sockets/brief.sock")
+        wait_until(lambda: brief.statuses, what="the end of the program")
+        assert set(brief.statuses) == {0}

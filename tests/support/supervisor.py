@@ -67,13 +67,15 @@ class OnDemand(Supervisor):
 
     def start_whenever_somebody_comes(self):
         while not self.is_over.is_set():
-            if self.pid() is not None:
-                self.wait_for_its_end()
-            elif select.select([self.socket], [], [], LOOK_S)[0]:
+            if select.select([self.socket], [], [], LOOK_S)[0]:
                 self.start()
+                self.wait_for_its_end()
 
     def wait_for_its_end(self):
-        try:
-            self.statuses.append(self.process.wait(LOOK_S))
-        except subprocess.TimeoutExpired:
-            pass  # it serves
+        """Whoever asks for the pid meanwhile may be the first to see it."""
+        while not self.is_over.is_set():
+            try:
+                self.statuses.append(self.process.wait(LOOK_S))
+                return
+            except subprocess.TimeoutExpired:
+                pass  # it serves
